@@ -1,0 +1,17 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class EtlPortalConfig(AppConfig):
+    """The composition: settings, urls, router, API plumbing, checks."""
+
+    name = "etlportal"
+
+    def ready(self) -> None:
+        from etlportal import checks  # noqa: F401 - registers them
+
+
+class PortalAdminConfig(AdminConfig):
+    """Django's admin with our site in place of the default one; apps register as usual."""
+
+    default_site = "etlportal.admin_site.PortalAdminSite"

@@ -1,0 +1,70 @@
+"""System checks: what must be right before records may flow, said in words.
+
+``manage.py check`` runs the first, ``manage.py check --database production`` (and ``migrate``)
+the others, which ask the server.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
+
+MIN_KEY_LENGTH = 20
+STRICT_MODES = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}
+
+
+@register(Tags.security)
+def check_api_key(**kwargs: Any) -> list[CheckMessage]:
+    if len(settings.API_KEY) >= MIN_KEY_LENGTH:
+        return []
+    return [
+        Error(
+            f"API_KEY è troppo corta: servono almeno {MIN_KEY_LENGTH} caratteri.",
+            hint='Generarla con: python3 -c "import secrets; print(secrets.token_urlsafe(32))"',
+            id="etlportal.E001",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_mysql(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """A lax MySQL truncates and clamps in silence; another charset loses characters."""
+    errors: list[CheckMessage] = []
+    for alias in databases or ():
+        if connections[alias].vendor == "mysql":
+            errors += _strictness(alias) + _charset(alias)
+    return errors
+
+
+def _strictness(alias: str) -> list[CheckMessage]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT @@SESSION.sql_mode")
+        (modes,) = cursor.fetchone()
+    if STRICT_MODES & set(modes.split(",")):
+        return []
+    return [
+        Error(
+            f"Il database MySQL «{alias}» non è in modalità stretta: accetterebbe valori "
+            "troncati senza dirlo.",
+            hint="Aggiungere STRICT_TRANS_TABLES a sql_mode nella configurazione del server.",
+            id="etlportal.E002",
+        )
+    ]
+
+
+def _charset(alias: str) -> list[CheckMessage]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT @@character_set_database, @@character_set_connection")
+        charsets = set(cursor.fetchone())
+    if charsets == {"utf8mb4"}:
+        return []
+    return [
+        Error(
+            f"Il database MySQL «{alias}» usa il set di caratteri {', '.join(sorted(charsets))}: "
+            "serve utf8mb4.",
+            hint="ALTER DATABASE … CHARACTER SET utf8mb4;",
+            id="etlportal.E003",
+        )
+    ]

@@ -1,0 +1,272 @@
+"""Settings, all of them; every value that a plant sets comes from the environment (.env.example).
+
+The rules behind the numbers are in docs/adr/ and in the comments beside them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+
+def required(name: str) -> str:
+    """The value of an environment variable that nothing works without."""
+    value = env.str(name, default="").strip()
+    if not value:
+        raise ImproperlyConfigured(
+            f"Manca {name}: va indicata nell'ambiente o nel file .env (vedi .env.example)."
+        )
+    return value
+
+
+SECRET_KEY = required("SECRET_KEY")
+API_KEY = required("API_KEY")
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "etlportal.apps.EtlPortalConfig",
+    "etlportal.apps.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_q",
+    "production",
+    "ingestion",
+    "orders",
+    "logviewer",
+]
+
+MIDDLEWARE = [
+    "etlportal.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "etlportal.urls"
+WSGI_APPLICATION = "etlportal.wsgi.application"
+APPEND_SLASH = False  # an API client may not follow a redirect with its body
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Language and time ------------------------------------------------------------------
+
+LANGUAGE_CODE = "it"
+LANGUAGES = [("it", _("Italiano")), ("en", _("Inglese"))]
+LOCALE_PATHS = [BASE_DIR / "etlportal" / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", default="Europe/Rome")
+USE_TZ = True
+
+# --- Databases --------------------------------------------------------------------------
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR)))
+
+
+def sqlite(name: str) -> dict[str, Any]:
+    """An embedded database, for trying out: a web and a worker process may share it."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / name,
+        "OPTIONS": {
+            # A deferred transaction that turns to writing fails at once with "database is
+            # locked"; IMMEDIATE makes it wait its turn instead.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;"
+            ),
+        },
+        # A second in-process connection of a test must see the same data: not in memory.
+        "TEST": {"NAME": DATA_DIR / f"test_{name}"},
+    }
+
+
+def postgresql(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = environ.Env.db_url_config(url)
+    options = config.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    options.setdefault(
+        "options",
+        "-c statement_timeout=60s -c lock_timeout=20s -c idle_in_transaction_session_timeout=300s",
+    )
+    return config
+
+
+def mysql(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = environ.Env.db_url_config(url)
+    options = config.setdefault("OPTIONS", {})
+    options.setdefault("charset", "utf8mb4")
+    options.setdefault("isolation_level", "read committed")
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("read_timeout", 60)
+    options.setdefault("write_timeout", 60)
+    options.setdefault("init_command", "SET SESSION innodb_lock_wait_timeout=20")
+    return config
+
+
+DATABASE_URL = env.str("DATABASE_URL", default="")
+PRODUCTION_DATABASE_URL = env.str("PRODUCTION_DATABASE_URL", default="")
+if bool(DATABASE_URL) != bool(PRODUCTION_DATABASE_URL):
+    missing = "PRODUCTION_DATABASE_URL" if DATABASE_URL else "DATABASE_URL"
+    raise ImproperlyConfigured(
+        f"Manca {missing}: servono tutte e due le basi di dati, oppure nessuna per provare."
+    )
+
+DATABASES = {
+    "default": postgresql(DATABASE_URL) if DATABASE_URL else sqlite("staging.sqlite3"),
+    "production": (
+        mysql(PRODUCTION_DATABASE_URL) if PRODUCTION_DATABASE_URL else sqlite("production.sqlite3")
+    ),
+}
+for database in DATABASES.values():
+    database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+# The plant's other programs read these tables: local plant time, not UTC.
+DATABASES["production"]["TIME_ZONE"] = TIME_ZONE
+
+DATABASE_ROUTERS = ["etlportal.routers.AppRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {
+        # Shared by every process and host: the worker's heartbeat is read from the web.
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    }
+}
+
+# --- The queue --------------------------------------------------------------------------
+
+Q_CLUSTER = {
+    "name": "etlportal",
+    "orm": "default",
+    "workers": 2,
+    # A prefetched task ages in a worker's queue and would be handed out twice.
+    "queue_limit": 1,
+    "bulk": 1,
+    "timeout": 900,
+    "retry": 2700,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "poll": 1,
+    "guard_cycle": 0.5,
+    "recycle": 100,
+    "save_limit": 250,
+    "label": "Coda",
+}
+
+# --- HTTP and the admin -----------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["etlportal.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["etlportal.api.parsers.RawBodyParser"],
+    "DEFAULT_RENDERER_CLASSES": ["etlportal.api.renderers.Utf8JsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "etlportal.api.renderers.AlwaysJson",
+    "EXCEPTION_HANDLER": "etlportal.api.errors.handle_exception",
+    "UNAUTHENTICATED_USER": None,
+}
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_RECORDS = 10_000
+# The body parser counts bytes itself, so that the answer is ours and not an HTML page.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+
+# --- Transfer (shared meaning of the limits: docs/glossario.md) ----------------------------
+
+TRANSFER_BATCH_SIZE = env.int("TRANSFER_BATCH_SIZE", default=2000)
+# Seconds for which POST /process-transfer waits for its run before it answers 202.
+TRANSFER_WAIT_SECONDS = env.float("TRANSFER_WAIT_SECONDS", default=20)
+# A run whose heartbeat is older than this is taken for dead.
+RUN_DEAD_AFTER_SECONDS = env.int("RUN_DEAD_AFTER_SECONDS", default=180)
+
+PLAUSIBILITY_LIMITS = {
+    "peso_max": env.str("PESO_MAX", default="1000"),
+    "temperatura_min": env.str("TEMPERATURA_MIN", default="700"),
+    "temperatura_max": env.str("TEMPERATURA_MAX", default="1200"),
+    "pezzi_ora_max": env.int("PEZZI_ORA_MAX", default=10000),
+    "durata_max_ore": env.str("DURATA_MAX_ORE", default="24"),
+    "tolleranza_futuro_minuti": env.int("TOLLERANZA_FUTURO_MINUTI", default=60),
+}
+
+# --- Logs ---------------------------------------------------------------------------------
+
+LOG_DIR = Path(env.str("LOG_DIR", default=str(BASE_DIR / "logs")))
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+
+
+def log_file(name: str) -> dict[str, Any]:
+    return {
+        "class": "logviewer.handlers.QuietWatchedFileHandler",
+        "filename": LOG_DIR / name,
+        "formatter": "line",
+        "encoding": "utf-8",
+        "delay": True,
+    }
+
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "logviewer.handlers.LineFormatter"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "etl": log_file("etl.log"),
+        "periodic": log_file("periodic.log"),
+        "postgresql": log_file("postgresql.log"),
+        "mysql": log_file("mysql.log"),
+    },
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "etl": {"handlers": ["etl"], "level": LOG_LEVEL, "propagate": False},
+        "periodic": {"handlers": ["periodic"], "level": LOG_LEVEL, "propagate": False},
+        "postgresql": {"handlers": ["postgresql"], "level": LOG_LEVEL, "propagate": False},
+        "mysql": {"handlers": ["mysql"], "level": LOG_LEVEL, "propagate": False},
+        "django_q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
+}

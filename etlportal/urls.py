@@ -1,0 +1,22 @@
+from django.contrib import admin
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Says only that the process answers; for load balancers, without a key."""
+    return JsonResponse({"ok": True})
+
+
+urlpatterns = [
+    re_path(r"^healthz/?$", healthz, name="healthz"),
+    path("", include("ingestion.urls")),
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "etlportal.api.errors.bad_request"
+handler403 = "etlportal.api.errors.permission_denied"
+handler404 = "etlportal.api.errors.not_found"
+handler500 = "etlportal.api.errors.server_error"

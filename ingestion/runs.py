@@ -1,0 +1,215 @@
+"""Runs of the portal's jobs: queueing, the one-at-a-time lease, heartbeat and end.
+
+The run row is the lease: a partial unique constraint lets one run of a kind be IN_CORSO, so
+starting one is a compare-and-set that the database decides. A run whose process is gone is
+closed as INTERROTTA by the next one that wants to start. Correctness never rests on this
+(unique keys do), only tidiness: see docs/adr/0006-run-row-is-the-lease.md.
+"""
+
+import os
+import socket
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from ingestion.models import EsecuzioneEtl, RawOperazione
+
+Stato = EsecuzioneEtl.Stato
+
+JOB_BY_TIPO = {EsecuzioneEtl.Tipo.TRANSFER: "ingestion.jobs.run_transfer"}
+
+# A queued run older than this is not joined by new requests: its task may have been lost.
+JOINABLE_FOR = timedelta(minutes=2)
+# A queued run older than this never started: the worker was down.
+LOST_AFTER = timedelta(hours=1)
+
+
+class RunAlreadyActive(Exception):
+    """Another run of this kind is in course; ``active`` is that run."""
+
+    def __init__(self, active: EsecuzioneEtl) -> None:
+        super().__init__(f"run {active.pk} is active")
+        self.active = active
+
+
+class LeaseLost(Exception):
+    """This run was taken for dead and closed by another; it must stop."""
+
+
+def create(
+    tipo: str, origine: str, *, avviata_da: str = "", request_id: str = ""
+) -> EsecuzioneEtl:
+    return EsecuzioneEtl.objects.create(
+        tipo=tipo, origine=origine, avviata_da=avviata_da, request_id=request_id
+    )
+
+
+def enqueue(
+    tipo: str, origine: str, *, avviata_da: str = "", request_id: str = ""
+) -> EsecuzioneEtl:
+    """A queued run that will start after the caller's transaction commits.
+
+    Joins a run that waits already: it cannot start before our commit, because we hold its
+    row lock, so it will see what we stored.
+    """
+    with transaction.atomic(using="default"):
+        waiting = (
+            EsecuzioneEtl.objects.select_for_update()
+            .filter(
+                tipo=tipo, stato=Stato.IN_CODA, creata_il__gt=timezone.now() - JOINABLE_FOR
+            )
+            .order_by("pk")
+            .first()
+        )
+        if waiting:
+            return waiting
+        run = create(tipo, origine, avviata_da=avviata_da, request_id=request_id)
+        run.refresh_from_db()
+        async_task(JOB_BY_TIPO[EsecuzioneEtl.Tipo(tipo)], run.pk, task_name=f"{tipo}-{run.pk}")
+    return run
+
+
+def active_run(tipo: str) -> EsecuzioneEtl | None:
+    return EsecuzioneEtl.objects.filter(tipo=tipo, stato=Stato.IN_CORSO).first()
+
+
+def start(run: EsecuzioneEtl, dead_after: timedelta, now: datetime) -> None:
+    """IN_CODA → IN_CORSO. Raises ``RunAlreadyActive`` while another run of the kind lives."""
+    active = active_run(run.tipo)
+    if active and is_dead(active, dead_after, now):
+        close_dead(active, now)
+    try:
+        with transaction.atomic(using="default"):
+            started = EsecuzioneEtl.objects.filter(pk=run.pk, stato=Stato.IN_CODA).update(
+                stato=Stato.IN_CORSO, iniziata_il=now, battito_il=now, processo=this_process()
+            )
+    except IntegrityError as error:
+        active = active_run(run.tipo)
+        if active is None:  # it ended in this very moment
+            return start(run, dead_after, now)
+        raise RunAlreadyActive(active) from error
+    if not started:
+        raise LeaseLost
+    run.refresh_from_db()
+    return None
+
+
+def start_when_free(run: EsecuzioneEtl, dead_after: timedelta, patience: timedelta) -> None:
+    """``start``, waiting at most ``patience`` for the active run to end."""
+    deadline = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            return start(run, dead_after, timezone.now())
+        except RunAlreadyActive:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1)
+
+
+def beat(run: EsecuzioneEtl, **progress: Any) -> None:
+    """Heartbeat with the counters so far; raises ``LeaseLost`` if the run was closed meanwhile."""
+    alive = EsecuzioneEtl.objects.filter(pk=run.pk, stato=Stato.IN_CORSO).update(
+        battito_il=timezone.now(), **progress
+    )
+    if not alive:
+        raise LeaseLost
+
+
+def finish(run: EsecuzioneEtl, stato: str, messaggio: str, **counters: int) -> None:
+    EsecuzioneEtl.objects.filter(pk=run.pk, stato__in=[Stato.IN_CODA, Stato.IN_CORSO]).update(
+        stato=stato,
+        messaggio=messaggio,
+        finita_il=timezone.now(),
+        batch_da=None,
+        batch_a=None,
+        **counters,
+    )
+    run.refresh_from_db()
+
+
+def this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_dead(run: EsecuzioneEtl, dead_after: timedelta, now: datetime) -> bool:
+    """By its process, when it ran on this host; else by the age of its heartbeat."""
+    host, _, pid = run.processo.rpartition(":")
+    if host == socket.gethostname() and pid.isdigit() and not _process_exists(int(pid)):
+        return True
+    return run.battito_il is None or run.battito_il < now - dead_after
+
+
+def _process_exists(pid: int) -> bool:
+    with suppress(PermissionError):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+    return True
+
+
+def close_dead(run: EsecuzioneEtl, now: datetime) -> None:
+    """Closes a dead run, and counts a try for each row of the batch it died in.
+
+    Those rows are then transferred one by one, so that a row that kills its process is found.
+    """
+    with transaction.atomic(using="default"):
+        closed = EsecuzioneEtl.objects.filter(
+            pk=run.pk, stato=Stato.IN_CORSO, battito_il=run.battito_il
+        ).update(
+            stato=Stato.INTERROTTA,
+            finita_il=now,
+            messaggio="Il processo si è fermato prima della fine; i record rimasti saranno "
+            "presi dalla prossima esecuzione.",
+        )
+        if closed and run.batch_da is not None:
+            RawOperazione.objects.filter(
+                stato=RawOperazione.Stato.PENDING,
+                id_operazione__range=(run.batch_da, run.batch_a),
+            ).update(tentativi=F("tentativi") + 1)
+
+
+def close_lost(tipo: str, now: datetime) -> int:
+    """Closes queued runs that never started; returns how many."""
+    return EsecuzioneEtl.objects.filter(
+        Q(creata_il__lt=now - LOST_AFTER), tipo=tipo, stato=Stato.IN_CODA
+    ).update(
+        stato=Stato.INTERROTTA,
+        finita_il=now,
+        messaggio="Mai partita: il worker era fermo. I record restano in attesa.",
+    )
+
+
+def as_json(run: EsecuzioneEtl) -> dict[str, Any]:
+    """A run as every answer shows it (contract.md): no nulls, "" or 0 where not yet known."""
+    duration = (run.finita_il or timezone.now()) - run.iniziata_il if run.iniziata_il else None
+    return {
+        "id": run.pk,
+        "tipo": run.tipo,
+        "origine": run.origine,
+        "avviata_da": run.avviata_da,
+        "stato": run.stato,
+        "iniziata_il": iso(run.iniziata_il),
+        "finita_il": iso(run.finita_il),
+        "durata_s": round(duration.total_seconds(), 3) if duration else 0.0,
+        "letti": run.letti,
+        "caricati": run.caricati,
+        "gia_presenti": run.gia_presenti,
+        "in_errore": run.in_errore,
+        "anomalie": run.anomalie,
+        "rimanenti": run.rimanenti,
+        "messaggio": run.messaggio,
+    }
+
+
+def iso(moment: datetime | None) -> str:
+    """ISO 8601 in UTC with ``Z``; "" for never."""
+    if moment is None:
+        return ""
+    return moment.astimezone(tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,27 @@
+"""Master data of the plant, loaded once per run."""
+
+from ingestion.transfer.records import MasterData, PieceLimits
+from production.models import Anomalia, Macchinario, Operatore, Operazione, Pezzo, TipoFermo
+
+
+def load_master_data() -> MasterData:
+    orders = Operazione._meta.get_field("ordine").related_model
+    return MasterData(
+        pezzi={
+            code: PieceLimits(*limits)
+            for code, *limits in Pezzo.objects.values_list("codice_pezzo", *PieceLimits._fields)
+        },
+        macchinari=frozenset(Macchinario.objects.values_list("pk", flat=True)),
+        operatori=frozenset(Operatore.objects.values_list("pk", flat=True)),
+        ordini=frozenset(orders.objects.values_list("pk", flat=True)),
+        tipi_fermo=_words_of_stop_types(),
+        anomalie=frozenset(Anomalia.objects.values_list("pk", flat=True)),
+    )
+
+
+def _words_of_stop_types() -> dict[str, str]:
+    words: dict[str, str] = {}
+    for code, synonyms in TipoFermo.objects.values_list("codice", "sinonimi"):
+        for word in (*synonyms, code):
+            words[word.strip().casefold()] = code
+    return words
