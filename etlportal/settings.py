@@ -151,8 +151,9 @@ DATABASES = {
 }
 for database in DATABASES.values():
     database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
-# The plant's other programs read these tables: local plant time, not UTC.
-DATABASES["production"]["TIME_ZONE"] = TIME_ZONE
+# The plant's other programs read these tables: local plant time, not UTC. It is where the
+# plant stands, not a choice; TIME_ZONE above is how the pages show times.
+DATABASES["production"]["TIME_ZONE"] = "Europe/Rome"
 
 DATABASE_ROUTERS = ["etlportal.routers.AppRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

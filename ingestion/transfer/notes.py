@@ -93,11 +93,13 @@ def unreadable_moment(name: str, moment: Unreadable) -> str:
     )
 
 
-def future_moment(name: str, text: str, received_at: datetime, tolerance: timedelta) -> str:
+def future_moment(
+    name: str, moment: datetime, received_at: datetime, tolerance: timedelta
+) -> str:
     return (
-        f"{name} {quote(text)} non valida: non può superare di oltre "
-        f"{_amount(tolerance, timedelta(minutes=1))} minuti la ricezione del record, "
-        f"{_moment(received_at)}."
+        f"{name} {_moment(moment)} non valida: il record è stato ricevuto prima, "
+        f"{_moment(received_at)}, e sono ammessi al più "
+        f"{_amount(tolerance, timedelta(minutes=1))} minuti di differenza."
     )
 
 
@@ -124,10 +126,10 @@ def declared_unknown(number: int) -> str:
     return f"La macchina ha dichiarato l'anomalia {number}, che non è nel catalogo."
 
 
-def malformed_declaration() -> str:
+def malformed_declaration(longest: int) -> str:
     return (
-        "Elenco delle anomalie in parte o del tutto illeggibile: "
-        'deve essere della forma [{"id": 3}], con al più 100 elementi.'
+        "Elenco delle anomalie illeggibile, in parte o del tutto: deve essere della forma "
+        f'[{{"id": 3}}], con al più {longest} elementi.'
     )
 
 
@@ -138,7 +140,10 @@ def altered_at_reception(campo: str | None, motivo: str | None) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return f"{utc_to_plant(moment):%d/%m/%Y %H:%M:%S}"
+    try:
+        return f"{utc_to_plant(moment):%d/%m/%Y %H:%M:%S}"
+    except OverflowError:  # the last hours of the year 9999
+        return f"{moment:%d/%m/%Y %H:%M:%S} UTC"
 
 
 def _amount(duration: timedelta, unit: timedelta) -> str:

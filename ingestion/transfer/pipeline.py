@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import TypeVar
 
 from django.db import close_old_connections, transaction
@@ -28,6 +27,7 @@ from ingestion.transfer.outcomes import Refusal
 from ingestion.transfer.parse import parse
 from ingestion.transfer.records import Limits, MasterData, RawRecord
 from ingestion.transfer.rules import judge
+from ingestion.transfer.timestamps import utc_to_plant
 
 logger = logging.getLogger("etl")
 
@@ -105,7 +105,7 @@ def transfer_span(run: EsecuzioneEtl, span: Span, master: MasterData, limits: Li
     with transaction.atomic(using="default"):
         claimed = claim(span)
         rows, refusals = _judge_and_build(claimed, master, limits)
-        loaded = load(rows, _plant_time(now))  # MySQL has committed when this returns
+        loaded = load(rows, utc_to_plant(now))  # MySQL has committed when this returns
         id_of = {raw.uid: raw.id_operazione for raw in claimed}
         refusals += [Refusal(id_of[uid], error) for uid, error in loaded.rejected]
         outcomes.mark_processed([id_of[uid] for uid in loaded.new + loaded.present], run, now)
@@ -157,10 +157,6 @@ def _tally_of(claimed: int, loaded: Loaded, refused: int) -> Tally:
         in_errore=refused,
         anomalie=loaded.anomalies,
     )
-
-
-def _plant_time(now: datetime) -> datetime:
-    return timezone.make_naive(now, timezone.get_default_timezone())
 
 
 def _persistently(run: EsecuzioneEtl, work: Callable[[], T]) -> T:

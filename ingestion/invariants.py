@@ -1,0 +1,199 @@
+"""What must always hold (reliability.md, "Invariants"); ``manage.py verifica`` runs all of it.
+
+Each invariant is a function that yields a ``Problem`` for each thing wrong and changes nothing.
+An app adds its own with ``@invariant``. All read in chunks: memory stays bounded.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Count, F, Q
+
+from ingestion.models import LottoRicevuto, RawOperazione
+from ingestion.transfer.parse import ParsedRecord, parse
+from ingestion.transfer.records import DoubleHour, RawRecord
+from ingestion.transfer.timestamps import utc_to_plant
+from production.catalogue import AnomaliaId
+from production.models import AnomaliaOperazione, Operazione, Origine, TipoOperazione
+
+CHUNK = 2000
+Stato = RawOperazione.Stato
+
+NULLING = (
+    AnomaliaId.TIMESTAMP_NON_VALIDO,
+    AnomaliaId.PESO_NON_VALIDO,
+    AnomaliaId.TEMPERATURA_NON_VALIDA,
+    AnomaliaId.TIPO_OPERAZIONE_NON_VALIDO,
+    AnomaliaId.PEZZI_ORA_NON_VALIDI,
+    AnomaliaId.RIFERIMENTO_SCONOSCIUTO,
+    AnomaliaId.ALTRO,
+)
+
+
+class Problem(NamedTuple):
+    """One thing wrong: the invariant's name, the row it concerns, an Italian sentence."""
+
+    invariante: str
+    soggetto: str
+    messaggio: str
+
+
+Invariant = Callable[[], Iterator[Problem]]
+INVARIANTS: dict[str, Invariant] = {}
+
+
+def invariant(check: Invariant) -> Invariant:
+    """Adds a check to those that ``verifica`` runs."""
+    INVARIANTS[check.__name__] = check
+    return check
+
+
+@invariant
+def lotti_completi() -> Iterator[Problem]:
+    """accepted = PENDING + PROCESSED + ERROR + purged, per batch."""
+    batches = (
+        LottoRicevuto.objects.annotate(presenti=Count("rawoperazione"))
+        .exclude(record=F("presenti") + F("eliminati"))
+        .values_list("uuid", "record", "presenti", "eliminati")
+    )
+    for uuid, accepted, present, purged in batches.iterator():
+        yield Problem(
+            "lotti_completi",
+            f"lotto {uuid}",
+            f"Accettati {accepted} record: presenti {present}, eliminati {purged}.",
+        )
+
+
+@invariant
+def trasferiti_caricati() -> Iterator[Problem]:
+    """PROCESSED ⇔ loaded."""
+    for stato, must_be_loaded in ((Stato.PROCESSED, True), (Stato.ERROR, False)):
+        for raws in _raw_chunks(stato):
+            loaded = set(
+                Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws]).values_list(
+                    "raw_uid", flat=True
+                )
+            )
+            for raw in raws:
+                if (raw.uid in loaded) is not must_be_loaded:
+                    told = "manca in" if must_be_loaded else "c'è già in"
+                    yield Problem(
+                        "trasferiti_caricati",
+                        f"record {raw.id_operazione}",
+                        f"Il record è {stato} ma {told} operazioni.",
+                    )
+
+
+@invariant
+def un_dettaglio_ciascuna() -> Iterator[Problem]:
+    """Each typed operation has exactly one detail row, of its type; an untyped one has none."""
+    ours = Operazione.objects.filter(raw_uid__isnull=False)
+    wrong = ours.filter(
+        Q(tipo_operazione=TipoOperazione.FORGIATURA, forgiatura=None)
+        | Q(tipo_operazione=TipoOperazione.CNC, cnc=None)
+        | Q(~Q(tipo_operazione=TipoOperazione.FORGIATURA), forgiatura__isnull=False)
+        | Q(~Q(tipo_operazione=TipoOperazione.CNC), cnc__isnull=False)
+        | Q(tipo_operazione=None, forgiatura__isnull=False)
+        | Q(tipo_operazione=None, cnc__isnull=False)
+    )
+    for pk, kind in wrong.values_list("pk", "tipo_operazione").iterator():
+        yield Problem(
+            "un_dettaglio_ciascuna",
+            f"operazione {pk}",
+            f"Il dettaglio non corrisponde alla lavorazione «{kind or 'nessuna'}».",
+        )
+
+
+@invariant
+def valori_uguali() -> Iterator[Problem]:
+    """Values equal the parsed record, field by field; one anomaly per nulled field, none twice."""
+    for raws in _raw_chunks(Stato.PROCESSED):
+        stored_rows = _stored(raws)
+        anomalies = _nulling_anomalies([row["id_operazione"] for row in stored_rows.values()])
+        for raw in raws:
+            if stored := stored_rows.get(raw.uid):
+                yield from _compare(parse(raw), stored, anomalies[stored["id_operazione"]])
+
+
+def _raw_chunks(stato: str) -> Iterator[list[RawRecord]]:
+    after = 0
+    while True:
+        rows = (
+            RawOperazione.objects.filter(stato=stato, id_operazione__gt=after)
+            .order_by("id_operazione")
+            .values_list(*RawRecord._fields)[:CHUNK]
+        )
+        raws = [RawRecord._make(row) for row in rows]
+        if not raws:
+            return
+        yield raws
+        after = raws[-1].id_operazione
+
+
+COMMON_FIELDS = {
+    "id_ordine": "ordine_id",
+    "codice_pezzo": "pezzo_id",
+    "codice_macchinario": "macchinario_id",
+    "codice_operatore": "operatore_id",
+    "timestamp_inizio": "timestamp_inizio",
+    "timestamp_fine": "timestamp_fine",
+    "tipo_operazione": "tipo_operazione",
+}
+DETAIL_FIELDS = {
+    TipoOperazione.FORGIATURA: {
+        "peso_effettivo": "forgiatura__peso_effettivo",
+        "temperatura_effettiva": "forgiatura__temperatura_effettiva",
+    },
+    TipoOperazione.CNC: {"numero_pezzi_ora": "cnc__numero_pezzi_ora"},
+}
+
+
+def _stored(raws: list[RawRecord]) -> dict[UUID, dict[str, Any]]:
+    details = [column for columns in DETAIL_FIELDS.values() for column in columns.values()]
+    rows = Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws]).values(
+        "id_operazione", "raw_uid", *COMMON_FIELDS.values(), *details
+    )
+    return {row["raw_uid"]: row for row in rows}
+
+
+def _nulling_anomalies(ids: list[int]) -> defaultdict[int, Counter[str | None]]:
+    found: defaultdict[int, Counter[str | None]] = defaultdict(Counter)
+    rows = AnomaliaOperazione.objects.filter(
+        operazione__in=ids, origine=Origine.VALIDAZIONE, anomalia__in=NULLING
+    )
+    for operation, field in rows.values_list("operazione_id", "campo"):
+        found[operation][field] += 1
+    return found
+
+
+def _compare(
+    parsed: ParsedRecord, stored: dict[str, Any], anomalies: Counter[str | None]
+) -> Iterator[Problem]:
+    columns = COMMON_FIELDS | DETAIL_FIELDS.get(stored["tipo_operazione"], {})
+    for field, column in columns.items():
+        received = getattr(parsed, field)
+        value = stored[column]
+        if value is None and received is not None and anomalies[field] != 1:
+            told = f"Il campo è NULL con {anomalies[field]} anomalie invece di una."
+        elif value is not None and _comparable(received) != _comparable(value):
+            told = "Il valore caricato è diverso da quello ricevuto."
+        else:
+            continue
+        yield Problem(
+            "valori_uguali", f"operazione {stored['id_operazione']}", f"{field}: {told}"
+        )
+
+
+def _comparable(value: Any) -> Any:
+    """Times as plant wall time to the microsecond, measures as doubles: as MySQL keeps them."""
+    if isinstance(value, DoubleHour):
+        value = value.first
+    if isinstance(value, datetime):
+        return utc_to_plant(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    return value

@@ -1,0 +1,68 @@
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ingestion import jobs, runs
+from ingestion.models import EsecuzioneEtl
+from ingestion.transfer import pipeline
+from production.models import Anomalia
+
+
+class Command(BaseCommand):
+    help = "Moves pending records to the production tables. Exit 0 = all moved, 1 = not all."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--limit", type=_positive, help="at most so many records")
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+        parser.add_argument("--json", action="store_true", help="report as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["dry_run"]:
+            self._report_preview(options)
+            return
+        run = runs.create(EsecuzioneEtl.Tipo.TRANSFER, EsecuzioneEtl.Origine.COMANDO)
+        progress = self._progress if sys.stderr.isatty() and not options["json"] else None
+        try:
+            run = jobs.transfer_now(run, limit=options["limit"], on_progress=progress)
+        except runs.RunAlreadyActive as busy:
+            raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
+        report = runs.as_json(run)
+        self.stdout.write(json.dumps(report) if options["json"] else _in_words(report))
+        if run.stato != EsecuzioneEtl.Stato.OK:
+            sys.exit(1)
+
+    def _progress(self, tally: pipeline.Tally) -> None:
+        self.stderr.write(f"\r{tally.letti} letti, {tally.anomalie} anomalie", ending="")
+
+    def _report_preview(self, options: dict[str, Any]) -> None:
+        tally, kinds = pipeline.preview(jobs.transfer_options(options["limit"]))
+        names = dict(Anomalia.objects.values_list("pk", "tipo_anomalia"))
+        if options["json"]:
+            self.stdout.write(json.dumps({**asdict(tally), "per_tipo": kinds}))
+            return
+        self.stdout.write(f"Prova: {tally.letti} record da trasferire, {tally.anomalie} anomalie.")
+        self._list(kinds, names)
+
+    def _list(self, kinds: Counter[int], names: dict[int, str]) -> None:
+        for number, count in kinds.most_common():
+            self.stdout.write(f"{count:8d}  {number:3d} {names.get(number, '')}")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _in_words(run: dict[str, Any]) -> str:
+    return (
+        f"Esecuzione {run['id']}: {run['stato']}. {run['messaggio']}\n"
+        f"letti {run['letti']}, caricati {run['caricati']}, già presenti {run['gia_presenti']}, "
+        f"in errore {run['in_errore']}, rimanenti {run['rimanenti']}, "
+        f"anomalie {run['anomalie']}, {run['durata_s']} s"
+    )
