@@ -72,10 +72,7 @@ def unknown_reference(name: str, code: str) -> str:
 
 
 def too_long(name: str, code: str, longest: int) -> str:
-    return (
-        f"{name} {quote(code)} troppo lungo: {len(code)} caratteri, "
-        f"il massimo è {longest}."
-    )
+    return f"{name} {quote(code)} troppo lungo: {len(code)} caratteri, il massimo è {longest}."
 
 
 def missing_start() -> str:
@@ -93,9 +90,7 @@ def unreadable_moment(name: str, moment: Unreadable) -> str:
     )
 
 
-def future_moment(
-    name: str, moment: datetime, received_at: datetime, tolerance: timedelta
-) -> str:
+def future_moment(name: str, moment: datetime, received_at: datetime, tolerance: timedelta) -> str:
     return (
         f"{name} {_moment(moment)} non valida: il record è stato ricevuto prima, "
         f"{_moment(received_at)}, e sono ammessi al più "
@@ -105,8 +100,7 @@ def future_moment(
 
 def end_before_start(inizio: datetime, fine: datetime) -> str:
     return (
-        f"Ora di fine {_moment(fine)} non valida: viene prima dell'ora di inizio "
-        f"{_moment(inizio)}."
+        f"Ora di fine {_moment(fine)} non valida: viene prima dell'ora di inizio {_moment(inizio)}."
     )
 
 

@@ -210,9 +210,7 @@ def _check_specification(
 # --- CNC ----------------------------------------------------------------------------------
 
 
-def _judge_numero_pezzi_ora(
-    parsed: ParsedRecord, limits: Limits, findings: Findings
-) -> int | None:
+def _judge_numero_pezzi_ora(parsed: ParsedRecord, limits: Limits, findings: Findings) -> int | None:
     """Pieces per hour; a stopped machine has none, which is no anomaly."""
     rate = parsed.numero_pezzi_ora
     if rate is None or (isinstance(rate, int) and 0 <= rate <= limits.pezzi_ora_max):
