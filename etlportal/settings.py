@@ -26,6 +26,14 @@ def required(name: str) -> str:
     return value
 
 
+def one_of(name: str, *allowed: str) -> str:
+    """An environment variable with few possible values; the first is the default."""
+    value = env.str(name, default=allowed[0])
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} può essere: {', '.join(allowed)}. Trovato: {value}.")
+    return value
+
+
 SECRET_KEY = required("SECRET_KEY")
 API_KEY = required("API_KEY")
 DEBUG = env.bool("DEBUG", default=False)
@@ -221,8 +229,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = None
 # --- Transfer (shared meaning of the limits: docs/glossario.md) ----------------------------
 
 TRANSFER_BATCH_SIZE = env.int("TRANSFER_BATCH_SIZE", default=2000)
-# Seconds for which POST /process-transfer waits for its run before it answers 202.
-TRANSFER_WAIT_SECONDS = env.float("TRANSFER_WAIT_SECONDS", default=20)
+# Seconds for which POST /process-transfer and /aggiorna/ordine wait before they answer 202.
+RUN_WAIT_SECONDS = env.float("RUN_WAIT_SECONDS", default=20)
 # A run whose heartbeat is older than this is taken for dead.
 RUN_DEAD_AFTER_SECONDS = env.int("RUN_DEAD_AFTER_SECONDS", default=180)
 
@@ -234,6 +242,13 @@ PLAUSIBILITY_LIMITS = {
     "durata_max_ore": env.str("DURATA_MAX_ORE", default="24"),
     "tolleranza_futuro_minuti": env.int("TOLLERANZA_FUTURO_MINUTI", default=60),
 }
+
+# --- Orders -------------------------------------------------------------------------------
+
+# What the stock holds: "finiti" (finished pieces) or "grezzi" (blanks, one for each piece made).
+MAGAZZINO_CONTENUTO = one_of("MAGAZZINO_CONTENUTO", "finiti", "grezzi")
+# Whether GET /ordine makes up lines when no order waits.
+ORDINI_FITTIZI = one_of("ORDINI_FITTIZI", "crea", "no")
 
 # --- Logs ---------------------------------------------------------------------------------
 

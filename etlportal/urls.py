@@ -12,7 +12,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 urlpatterns = [
     re_path(r"^healthz/?$", healthz, name="healthz"),
     path("", include("ingestion.urls")),
+    path("", include("orders.urls")),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
 

@@ -183,9 +183,7 @@ def _compare(
             told = "Il valore caricato è diverso da quello ricevuto."
         else:
             continue
-        yield Problem(
-            "valori_uguali", f"operazione {stored['id_operazione']}", f"{field}: {told}"
-        )
+        yield Problem("valori_uguali", f"operazione {stored['id_operazione']}", f"{field}: {told}")
 
 
 def _comparable(value: Any) -> Any:

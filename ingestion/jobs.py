@@ -5,18 +5,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import close_old_connections
-from django.utils import timezone
 
-from ingestion import runs
+from ingestion import run_queue
 from ingestion.models import EsecuzioneEtl
 from ingestion.transfer import pipeline
 from ingestion.transfer.records import Limits
 
 logger = logging.getLogger("periodic")
-
-# A queued run waits so long for the active one; shorter than the queue's own timeout.
-PATIENCE = timedelta(minutes=10)
 
 
 def transfer_options(limit: int | None = None) -> pipeline.Options:
@@ -45,46 +40,16 @@ def transfer_now(
     Raises ``runs.RunAlreadyActive`` when another transfer is in course for longer than
     ``patience``; the run is then closed, saying so.
     """
-    close_old_connections()
     dead_after = timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS)
-    try:
-        runs.start_when_free(run, dead_after, patience)
-    except runs.RunAlreadyActive:
-        runs.finish(
-            run,
-            EsecuzioneEtl.Stato.INTERROTTA,
-            "Un altro trasferimento è in corso: i record restano in attesa.",
-        )
-        raise
+    run_queue.start_or_close(run, dead_after, patience)
     return pipeline.transfer(run, transfer_options(limit), on_progress)
 
 
 def run_transfer(run_id: int) -> str:
     """The queue's task for a run made by an endpoint or by the admin."""
-    close_old_connections()
-    run = EsecuzioneEtl.objects.get(pk=run_id)
-    if run.stato != EsecuzioneEtl.Stato.IN_CODA:
-        return f"run {run_id} is {run.stato}"
-    return _transfer_and_log(run)
+    return run_queue.run_queued(run_id, transfer_now, logger)
 
 
 def scheduled_transfer() -> str:
     """The hourly task (minute 5)."""
-    close_old_connections()
-    runs.close_lost(EsecuzioneEtl.Tipo.TRANSFER, timezone.now())
-    run = runs.create(
-        EsecuzioneEtl.Tipo.TRANSFER, EsecuzioneEtl.Origine.PIANIFICATA, avviata_da="orario"
-    )
-    return _transfer_and_log(run)
-
-
-def _transfer_and_log(run: EsecuzioneEtl) -> str:
-    try:
-        run = transfer_now(run, patience=PATIENCE)
-    except runs.RunAlreadyActive as busy:
-        run.refresh_from_db()
-        logger.warning("transfer %s: run %s is active", run.pk, busy.active.pk)
-    logger.info(
-        "transfer %s: %s", run.origine, run.stato, extra={"esecuzione": run.pk}
-    )
-    return run.stato
+    return run_queue.run_scheduled(EsecuzioneEtl.Tipo.TRANSFER, transfer_now, logger)

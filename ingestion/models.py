@@ -43,7 +43,7 @@ class EsecuzioneEtl(models.Model):
     The partial unique constraint lets one run of a kind be in course; ``battito_il`` shows
     that its process lives. Counters: letti = caricati + gia_presenti + in_errore + rimanenti.
     ``batch_da``/``batch_a`` are the raw ids of the batch in hand, so that a run found dead
-    tells which rows it was working on.
+    tells which rows it was working on. ``dettagli`` holds counters of one kind of run alone.
     """
 
     class Tipo(models.TextChoices):
@@ -80,6 +80,7 @@ class EsecuzioneEtl(models.Model):
     rimanenti = models.PositiveIntegerField(_("rimanenti"), default=0)
     anomalie = models.PositiveIntegerField(_("anomalie"), default=0)
     messaggio = models.TextField(_("messaggio"), blank=True, default="")
+    dettagli = models.JSONField(_("dettagli"), default=dict, blank=True)
     request_id = models.CharField(_("richiesta"), max_length=100, blank=True, default="")
     batch_da = models.BigIntegerField(null=True, editable=False)
     batch_a = models.BigIntegerField(null=True, editable=False)
@@ -206,6 +207,11 @@ class RawOperazione(models.Model):
                 fields=["id_operazione"],
                 name="raw_operazione_error",
                 condition=models.Q(stato="ERROR"),
+            ),
+            models.Index(
+                fields=["id_ordine"],
+                name="raw_operazione_pending_ordine",
+                condition=models.Q(stato="PENDING"),
             ),
             models.Index(fields=["ricevuto_il"], name="raw_operazione_ricevuto"),
             models.Index(fields=["elaborato_il"], name="raw_operazione_elaborato"),

@@ -27,6 +27,7 @@ KNOWN_FIELDS = frozenset({*TEXT_FIELDS, "anomalia"})
 # PostgreSQL text holds neither U+0000 nor half a surrogate pair.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
+SHORT_INTEGER = re.compile(r"-?[0-9]{1,15}")
 MAX_DETAILS = 100
 
 
@@ -123,8 +124,9 @@ def stage(record: dict[str, Any]) -> StagedRecord:
         elif name in texts and texts[name] is None:
             texts[name] = _as_text(value, name, notices)
         else:
-            clean_key = _storable_text(key, key, notices)
-            others[clean_key] = _storable(value, clean_key, notices)
+            field = _clean(key)
+            _note_alteration(key, field, field, notices)
+            others[_free_key(key, others)] = _storable(value, field, notices)
     return StagedRecord(texts, declared, others or None, notices or None)
 
 
@@ -138,20 +140,37 @@ def _as_text(value: Any, field: str, notices: list[dict[str, str]]) -> str | Non
     return json.dumps(_storable(value, field, notices), ensure_ascii=False)
 
 
+def _clean(text: str) -> str:
+    return UNSTORABLE.sub(REPLACEMENT, text)
+
+
 def _storable_text(text: str, field: str, notices: list[dict[str, str]]) -> str:
-    clean = UNSTORABLE.sub(REPLACEMENT, text)
+    clean = _clean(text)
+    _note_alteration(text, clean, field, notices)
+    return clean
+
+
+def _note_alteration(text: str, clean: str, field: str, notices: list[dict[str, str]]) -> None:
     if clean != text:
         notices.append({"campo": field, "motivo": "carattere_non_valido", "valore": clean[:500]})
-    return str(clean)
+
+
+def _free_key(key: str, taken: dict[str, Any]) -> str:
+    """The key made storable; as its JSON text where that is another key's name already."""
+    free = _clean(key)
+    while free in taken:
+        key = free = json.dumps(key)
+    return free
 
 
 def _storable(value: Any, field: str, notices: list[dict[str, str]]) -> Any:
     """The same JSON value in a form that a ``jsonb`` column keeps without loss."""
     if isinstance(value, dict):
-        return {
-            _storable_text(key, field, notices): _storable(item, field, notices)
-            for key, item in value.items()
-        }
+        members: dict[str, Any] = {}
+        for key, item in value.items():
+            _note_alteration(key, _clean(key), field, notices)
+            members[_free_key(key, members)] = _storable(item, field, notices)
+        return members
     if isinstance(value, list):
         return [_storable(item, field, notices) for item in value]
     if isinstance(value, NumberText):
@@ -162,13 +181,15 @@ def _storable(value: Any, field: str, notices: list[dict[str, str]]) -> Any:
 
 
 def _storable_number(text: str, field: str, notices: list[dict[str, str]]) -> Any:
-    """A number where a double holds it to the digit, else its text; a notice if it is infinite."""
+    """A number where ``jsonb`` gives it back to the digit, else its text; a notice if infinite."""
     number = float(text)
     if math.isinf(number):
-        notices.append({"campo": field, "motivo": "numero_non_rappresentabile", "valore": text[:500]})
+        notices.append(
+            {"campo": field, "motivo": "numero_non_rappresentabile", "valore": text[:500]}
+        )
         return str(text)
-    if text.lstrip("-").isdigit() and len(text) <= 15:
+    if "e" in text.lower() or (number == 0 and text.startswith("-")):
+        return str(text)
+    if SHORT_INTEGER.fullmatch(text):
         return int(text)
     return number if repr(number) == text else str(text)
-
-

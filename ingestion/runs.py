@@ -6,23 +6,37 @@ closed as INTERROTTA by the next one that wants to start. Correctness never rest
 (unique keys do), only tidiness: see docs/adr/0006-run-row-is-the-lease.md.
 """
 
+import logging
 import os
+import random
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, close_old_connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.transfer.failures import Failure, classify
 
+logger = logging.getLogger("etl")
+
+T = TypeVar("T")
 Stato = EsecuzioneEtl.Stato
 
-JOB_BY_TIPO = {EsecuzioneEtl.Tipo.TRANSFER: "ingestion.jobs.run_transfer"}
+# The queue's task for each kind of run, named by path: runs know no job.
+JOB_BY_TIPO = {
+    EsecuzioneEtl.Tipo.TRANSFER: "ingestion.jobs.run_transfer",
+    EsecuzioneEtl.Tipo.ORDINI: "orders.jobs.run_update",
+}
+
+MAX_TRIES = 5
+FIRST_PAUSE_SECONDS = 0.2
 
 # A queued run older than this is not joined by new requests: its task may have been lost.
 JOINABLE_FOR = timedelta(minutes=2)
@@ -42,9 +56,7 @@ class LeaseLost(Exception):
     """This run was taken for dead and closed by another; it must stop."""
 
 
-def create(
-    tipo: str, origine: str, *, avviata_da: str = "", request_id: str = ""
-) -> EsecuzioneEtl:
+def create(tipo: str, origine: str, *, avviata_da: str = "", request_id: str = "") -> EsecuzioneEtl:
     return EsecuzioneEtl.objects.create(
         tipo=tipo, origine=origine, avviata_da=avviata_da, request_id=request_id
     )
@@ -61,9 +73,7 @@ def enqueue(
     with transaction.atomic(using="default"):
         waiting = (
             EsecuzioneEtl.objects.select_for_update()
-            .filter(
-                tipo=tipo, stato=Stato.IN_CODA, creata_il__gt=timezone.now() - JOINABLE_FOR
-            )
+            .filter(tipo=tipo, stato=Stato.IN_CODA, creata_il__gt=timezone.now() - JOINABLE_FOR)
             .order_by("pk")
             .first()
         )
@@ -133,6 +143,51 @@ def finish(run: EsecuzioneEtl, stato: str, messaggio: str, **counters: int) -> N
     run.refresh_from_db()
 
 
+def persistently(run: EsecuzioneEtl, work: Callable[[], T]) -> T:
+    """``work()``, again from its start on fresh connections after each passing failure."""
+    for attempt in range(1, MAX_TRIES + 1):
+        try:
+            return work()
+        except Exception as error:
+            if classify(error) is not Failure.PASSING or attempt == MAX_TRIES:
+                raise
+            logger.warning(
+                "passing failure, try %s: %s",
+                attempt,
+                type(error).__name__,
+                extra={"esecuzione": run.pk},
+            )
+        close_old_connections()
+        time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+        beat(run)
+    raise AssertionError("unreachable")
+
+
+STOPPED_BECAUSE = {
+    Failure.PASSING: "Il database di produzione (MySQL) non risponde.",
+    Failure.DATA: "Il database ha rifiutato i dati.",
+    Failure.RESOURCE: "Il disco o una tabella del database è pieno.",
+    Failure.UNKNOWN: "Errore interno: vedere etl.log.",
+}
+
+
+def stopped_because(error: Exception, run: EsecuzioneEtl) -> tuple[str, str]:
+    """How a run that could not go on ends: (state, Italian sentence); logs the error.
+
+    Only what nobody foresaw is an ERRORE: the rest will pass, and the rows wait.
+    """
+    failure = classify(error)
+    unknown = failure is Failure.UNKNOWN
+    logger.error(
+        "run stopped: %s",
+        type(error).__name__,
+        exc_info=error if unknown else None,
+        extra={"esecuzione": run.pk},
+    )
+    close_old_connections()
+    return (Stato.ERRORE if unknown else Stato.PARZIALE), STOPPED_BECAUSE[failure]
+
+
 def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
@@ -169,10 +224,17 @@ def close_dead(run: EsecuzioneEtl, now: datetime) -> None:
             "presi dalla prossima esecuzione.",
         )
         if closed and run.batch_da is not None:
-            RawOperazione.objects.filter(
-                stato=RawOperazione.Stato.PENDING,
-                id_operazione__range=(run.batch_da, run.batch_a),
-            ).update(tentativi=F("tentativi") + 1)
+            _blame_rows(run)
+
+
+def _blame_rows(run: EsecuzioneEtl) -> None:
+    """A batch of several rows held none that was tried before: those go one by one."""
+    rows = RawOperazione.objects.filter(
+        stato=RawOperazione.Stato.PENDING, id_operazione__range=(run.batch_da, run.batch_a)
+    )
+    if run.batch_da != run.batch_a:
+        rows = rows.filter(tentativi=0)
+    rows.update(tentativi=F("tentativi") + 1)
 
 
 def close_lost(tipo: str, now: datetime) -> int:

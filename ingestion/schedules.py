@@ -7,6 +7,7 @@ from django_q.models import Schedule
 # name → (function, cron in plant time)
 SCHEDULES = {
     "trasferimento orario": ("ingestion.jobs.scheduled_transfer", "5 * * * *"),
+    "ordini orario": ("orders.jobs.scheduled_update", "10 * * * *"),
 }
 
 

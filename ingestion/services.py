@@ -2,7 +2,8 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from django.db import transaction
 
 from ingestion import payloads, runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
+
+logger = logging.getLogger("etl")
 
 INSERT_BATCH = 2000
 FLOW_HEADERS = {
@@ -71,3 +74,25 @@ def store_lotto(
                 request_id=request_id,
             )
     return Receipt(lotto.uuid, len(staged), esecuzione)
+
+
+def requeue(ids: Iterable[int], by: str) -> int:
+    """Sets raw rows that are in ERROR back to PENDING, as if never tried; returns how many.
+
+    Rows in any other state stay as they are. ``by``: the user, for the log.
+    """
+    wanted = list(ids)
+    requeued = 0
+    with transaction.atomic(using="default"):
+        for start in range(0, len(wanted), INSERT_BATCH):
+            requeued += RawOperazione.objects.filter(
+                id_operazione__in=wanted[start : start + INSERT_BATCH],
+                stato=RawOperazione.Stato.ERROR,
+            ).update(
+                stato=RawOperazione.Stato.PENDING,
+                tentativi=0,
+                errore_codice=None,
+                errore_messaggio=None,
+            )
+    logger.info("%s rows requeued by %s", requeued, by)
+    return requeued

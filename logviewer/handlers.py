@@ -13,7 +13,7 @@ class LineFormatter(logging.Formatter):
     Control characters are escaped, so that no value can forge a line.
     """
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -36,5 +36,5 @@ class QuietWatchedFileHandler(logging.handlers.WatchedFileHandler):
         except OSError:
             self.handleError(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Says nothing: stderr may sit on the same full disk."""

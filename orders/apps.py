@@ -6,3 +6,6 @@ class OrdersConfig(AppConfig):
     name = "orders"
     verbose_name = _("Ordini")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from orders import invariants  # noqa: F401 - adds them to those of verifica

@@ -1,7 +1,15 @@
-"""Customers and orders in MySQL; the web shop writes them too."""
+"""Customers, orders, stock and their two ledgers in MySQL; the web shop writes orders too.
 
+What changes a remaining quantity or a stock figure leaves a ledger row in the same transaction:
+``movimento_produzione`` (one per operation, ever) and ``movimento_magazzino``.
+"""
+
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+
+from production.models import Acciaio, Operazione, Pezzo
 
 
 class Cliente(models.Model):
@@ -20,7 +28,12 @@ class Cliente(models.Model):
 
 
 class Ordine(models.Model):
-    """A customer order; ``fittizio`` marks the one reserved order that nobody placed."""
+    """A customer order.
+
+    ``fittizio`` marks the one reserved order that nobody placed; its ``chiave`` is unique, so
+    that many callers at once make one. ``confermato_il`` is when an order of ours drew its
+    stock; NULL for the web shop's orders, which have done so already.
+    """
 
     class Stato(models.TextChoices):
         IN_ATTESA = "IN ATTESA", _("In attesa")
@@ -47,11 +60,232 @@ class Ordine(models.Model):
         db_default=Stato.IN_ATTESA,
     )
     fittizio = models.BooleanField(_("fittizio"), default=False, db_default=False)
+    chiave = models.CharField(max_length=20, unique=True, null=True, editable=False)
+    confermato_il = models.DateTimeField(_("confermato il"), null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "ordine"
         verbose_name = _("ordine")
         verbose_name_plural = _("ordini")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(stato__in=["IN ATTESA", "COMPLETATO", "ANNULLATO"]),
+                name="ordine_stato_conosciuto",
+            )
+        ]
+        indexes = [
+            # What to make next: oldest waiting order first.
+            models.Index(fields=["stato", "data_inizio", "id_ordine"], name="ordine_stato_data")
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+
+class PezzoOrdine(models.Model):
+    """An order line. totale − rimanente = prelevati + Σ dati − resi.
+
+    ``prelevati``: pieces drawn from stock at confirmation; NULL until the line is first counted
+    on an order that another program wrote. ``resi``: returned to stock by a cancellation.
+    ``prodotti_us``: production counted for the line, in piece-microseconds (orders/rules.py).
+    """
+
+    ordine = models.ForeignKey(
+        Ordine,
+        models.CASCADE,
+        db_column="id_ordine",
+        related_name="linee",
+        verbose_name=_("ordine"),
+    )
+    pezzo = models.ForeignKey(Pezzo, models.PROTECT, db_column="id_pezzo", verbose_name=_("pezzo"))
+    quantita_totale = models.PositiveIntegerField(_("quantità"))
+    quantita_rimanente = models.PositiveIntegerField(_("rimanente"))
+    prelevati = models.PositiveIntegerField(
+        _("presi dal magazzino"), null=True, blank=True, editable=False
+    )
+    resi = models.PositiveIntegerField(_("resi"), default=0, db_default=0, editable=False)
+    prodotti_us = models.BigIntegerField(default=0, db_default=0, editable=False)
+
+    class Meta:
+        db_table = "pezzi_ordine"
+        verbose_name = _("riga d'ordine")
+        verbose_name_plural = _("righe d'ordine")
+        constraints = [
+            models.UniqueConstraint(fields=["ordine", "pezzo"], name="pezzi_ordine_unica"),
+            models.CheckConstraint(
+                condition=Q(quantita_rimanente__gte=0)
+                & Q(quantita_rimanente__lte=F("quantita_totale")),
+                name="pezzi_ordine_rimanente",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ordine_id} · {self.pezzo_id}"
+
+
+class Magazzino(models.Model):
+    """Stock of one piece (or of one steel, which the portal does not move).
+
+    ``quantita_disponibile`` = ``quantita_iniziale`` + Σ movements; the opening figure is taken
+    when the first movement is booked. ``prodotti_us``: production that came for no order line.
+    """
+
+    id_magazzino = models.BigAutoField(_("magazzino"), primary_key=True)
+    descrizione = models.CharField(_("descrizione"), max_length=200, blank=True, default="")
+    ubicazione = models.CharField(_("ubicazione"), max_length=100, blank=True, default="")
+    capacita_totale = models.PositiveIntegerField(_("capacità"), null=True, blank=True)
+    pezzo = models.OneToOneField(
+        Pezzo,
+        models.PROTECT,
+        db_column="codice_pezzo",
+        null=True,
+        blank=True,
+        related_name="scorta",
+        verbose_name=_("pezzo"),
+    )
+    tipo_acciaio = models.ForeignKey(
+        Acciaio,
+        models.PROTECT,
+        to_field="tipo_acciaio",
+        db_column="tipo_acciaio",
+        null=True,
+        blank=True,
+        verbose_name=_("tipo di acciaio"),
+    )
+    quantita_disponibile = models.BigIntegerField(
+        _("disponibile"), default=0, db_default=0, editable=False
+    )
+    data_ultimo_aggiornamento = models.DateTimeField(
+        _("ultimo aggiornamento"), null=True, blank=True, editable=False
+    )
+    scorta_minima = models.PositiveIntegerField(_("scorta minima"), null=True, blank=True)
+    quantita_iniziale = models.BigIntegerField(
+        _("giacenza iniziale"), null=True, blank=True, editable=False
+    )
+    prodotti_us = models.BigIntegerField(default=0, db_default=0, editable=False)
+
+    class Meta:
+        db_table = "magazzino"
+        verbose_name = _("scorta di magazzino")
+        verbose_name_plural = _("magazzino")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quantita_disponibile__gte=0), name="magazzino_disponibile"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pezzo_id or self.tipo_acciaio_id or self.descrizione or self.pk)
+
+    def clean(self) -> None:
+        if self.pezzo_id is None and self.tipo_acciaio_id is None:
+            raise ValidationError({"pezzo": _("Indicare il pezzo oppure il tipo di acciaio.")})
+
+
+class MovimentoProduzione(models.Model):
+    """The counting ledger: one row for each operation, ever; its key is the operation.
+
+    ``pezzi`` = ``dati`` (to the order line) + ``eccedenza`` (to stock). ``esecuzione`` is the run.
+    """
+
+    class Esito(models.TextChoices):
+        ORDINE = "ORDINE", _("All'ordine")
+        MAGAZZINO = "MAGAZZINO", _("Al magazzino")
+        FASE_INTERMEDIA = "FASE_INTERMEDIA", _("Fase intermedia")
+        FITTIZIO = "FITTIZIO", _("Ordine fittizio")
+        NON_ATTRIBUIBILE = "NON_ATTRIBUIBILE", _("Non attribuibile")
+
+    operazione = models.OneToOneField(
+        Operazione,
+        models.PROTECT,
+        primary_key=True,
+        db_column="id_operazione",
+        related_name="movimento",
+        verbose_name=_("operazione"),
+    )
+    ordine = models.ForeignKey(
+        Ordine,
+        models.PROTECT,
+        db_column="id_ordine",
+        null=True,
+        related_name="produzione",
+        verbose_name=_("ordine"),
+    )
+    pezzo = models.ForeignKey(
+        Pezzo, models.PROTECT, db_column="codice_pezzo", null=True, verbose_name=_("pezzo")
+    )
+    esito = models.CharField(_("esito"), max_length=20, choices=Esito)
+    pezzi_us = models.BigIntegerField(default=0)
+    pezzi = models.BigIntegerField(_("pezzi"), default=0)
+    dati = models.BigIntegerField(_("all'ordine"), default=0)
+    eccedenza = models.BigIntegerField(_("al magazzino"), default=0)
+    esecuzione = models.BigIntegerField(_("esecuzione"), null=True)
+    creato_il = models.DateTimeField(_("contato il"), null=True)
+
+    class Meta:
+        db_table = "movimento_produzione"
+        verbose_name = _("movimento di produzione")
+        verbose_name_plural = _("movimenti di produzione")
+        indexes = [
+            models.Index(fields=["ordine", "pezzo"], name="movimento_produzione_linea"),
+            models.Index(fields=["esecuzione"], name="movimento_produzione_esec"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class MovimentoMagazzino(models.Model):
+    """The stock ledger: ``quantita`` pieces in (+) or out (−), why, and for which order or run."""
+
+    class Causa(models.TextChoices):
+        CARICO_PRODUZIONE = "CARICO_PRODUZIONE", _("Carico da produzione")
+        PRELIEVO_ORDINE = "PRELIEVO_ORDINE", _("Prelievo per ordine")
+        PRELIEVO_GREZZI = "PRELIEVO_GREZZI", _("Prelievo di grezzi")
+        RESO_ORDINE = "RESO_ORDINE", _("Reso da ordine annullato")
+        RETTIFICA = "RETTIFICA", _("Rettifica")
+
+    id_movimento = models.BigAutoField(_("movimento"), primary_key=True)
+    magazzino = models.ForeignKey(
+        Magazzino,
+        models.PROTECT,
+        db_column="id_magazzino",
+        related_name="movimenti",
+        verbose_name=_("magazzino"),
+    )
+    quantita = models.BigIntegerField(_("quantità"))
+    causa = models.CharField(_("causa"), max_length=20, choices=Causa)
+    ordine = models.ForeignKey(
+        Ordine,
+        models.PROTECT,
+        db_column="id_ordine",
+        null=True,
+        blank=True,
+        related_name="movimenti_magazzino",
+        verbose_name=_("ordine"),
+    )
+    operazione = models.ForeignKey(
+        Operazione,
+        models.PROTECT,
+        db_column="id_operazione",
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("operazione"),
+        help_text=_("Solo se il movimento viene da una sola operazione."),
+    )
+    esecuzione = models.BigIntegerField(_("esecuzione"), null=True, blank=True)
+    utente = models.CharField(_("utente"), max_length=150, blank=True, default="")
+    motivo = models.CharField(_("motivo"), max_length=255, blank=True, default="")
+    creato_il = models.DateTimeField(_("data"), null=True)
+
+    class Meta:
+        db_table = "movimento_magazzino"
+        verbose_name = _("movimento di magazzino")
+        verbose_name_plural = _("movimenti di magazzino")
+        indexes = [
+            models.Index(fields=["magazzino", "creato_il"], name="movimento_magazzino_data"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantita:+d} {self.causa}"

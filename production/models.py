@@ -216,6 +216,8 @@ class Operazione(models.Model):
 
     ``raw_uid`` is the identity the record got at reception and the key of exactly-once
     loading; it is NULL only on rows written by other programs. ``durata`` is in seconds.
+    ``da_contare`` is true until the orders job has counted the row, then NULL: with its index
+    it is the job's queue, so that counting costs what is new and not what is old.
     """
 
     id_operazione = models.BigAutoField(_("operazione"), primary_key=True)
@@ -261,6 +263,7 @@ class Operazione(models.Model):
     durata = models.DecimalField(
         _("durata (s)"), max_digits=16, decimal_places=6, null=True, blank=True
     )
+    da_contare = models.BooleanField(null=True, default=True, db_default=True, editable=False)
 
     class Meta:
         db_table = "operazioni"
@@ -271,6 +274,7 @@ class Operazione(models.Model):
                 fields=["macchinario", "timestamp_inizio"], name="operazioni_macchinario_inizio"
             ),
             models.Index(fields=["timestamp_inizio"], name="operazioni_inizio"),
+            models.Index(fields=["da_contare", "ordine"], name="operazioni_da_contare"),
         ]
 
     def __str__(self) -> str:

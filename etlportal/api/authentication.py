@@ -25,7 +25,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if not sent:
             raise AuthenticationFailed("Manca l'intestazione X-API-KEY.", code="chiave_mancante")
         if not secrets.compare_digest(sent.encode(), settings.API_KEY.encode()):
-            raise AuthenticationFailed("La chiave X-API-KEY non è valida.", code="chiave_non_valida")
+            raise AuthenticationFailed("La chiave X-API-KEY non vale.", code="chiave_non_valida")
         return ApiClient(nome="API_KEY"), None
 
     def authenticate_header(self, request: Request) -> str:

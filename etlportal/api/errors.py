@@ -68,7 +68,7 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return Response(standard_body(request, 503), status=503, headers=headers)
         case _:
-            logger.exception("unexpected error", extra=_ids(request))
+            logger.error("unexpected error", exc_info=exc, extra=_ids(request))
             return Response(standard_body(request, 500), status=500)
 
 

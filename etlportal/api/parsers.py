@@ -14,6 +14,8 @@ from rest_framework.request import is_form_media_type
 
 from ingestion.payloads import NumberText
 
+MAX_NESTING = 32
+
 
 class BodyTooLarge(APIException):
     status_code = 413
@@ -65,13 +67,33 @@ def decode(body: bytes) -> Any:
             f"Il corpo non è testo UTF-8 (byte {error.start}): inviare JSON in UTF-8."
         ) from error
     try:
-        return _DECODER.decode(text)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise UnreadableJson(
             f"Il corpo non è JSON valido: riga {error.lineno}, colonna {error.colno}."
         ) from error
     except RecursionError as error:
-        raise UnreadableJson("Troppi livelli annidati.") from error
+        raise _too_deep() from error
+    _refuse_deep(value)
+    return value
+
+
+def _refuse_deep(value: Any) -> None:
+    """What is nested deeper than ``MAX_NESTING`` would break the recursions that follow."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_NESTING):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+    if level:
+        raise _too_deep()
+
+
+def _too_deep() -> UnreadableJson:
+    return UnreadableJson(f"Il corpo ha più di {MAX_NESTING} livelli annidati.")
 
 
 class RawBodyParser(BaseParser):
@@ -80,14 +102,14 @@ class RawBodyParser(BaseParser):
     media_type = "*/*"
 
     def parse(
-        self,
-        stream: IO[bytes],
-        media_type: str | None = None,
-        parser_context: dict[str, Any] | None = None,
-    ) -> Body:
-        if is_form_media_type(media_type):
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
+    ) -> Any:
+        """A ``Body``; raises ``UnreadableJson``, ``BodyTooLarge`` or ``UnsupportedMediaType``."""
+        if media_type and is_form_media_type(media_type):
             raise UnsupportedMediaType(
-                media_type, "Il corpo è un modulo: inviare JSON (Content-Type: application/json)."
+                media_type,
+                "Il corpo è un modulo: inviare JSON (Content-Type: application/json).",
+                code="tipo_contenuto_non_ammesso",
             )
         body = stream.read(settings.MAX_BODY_BYTES + 1)
         if len(body) > settings.MAX_BODY_BYTES:

@@ -1,4 +1,4 @@
-"""Claiming pending rows of ``raw_operazione``, oldest first, so that two workers never share one."""
+"""Claiming pending rows of ``raw_operazione``, oldest first; two workers never share one."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -30,9 +30,7 @@ def last_id() -> int:
 
 
 def count_pending(scope_end: int) -> int:
-    return RawOperazione.objects.filter(
-        stato=Stato.PENDING, id_operazione__lte=scope_end
-    ).count()
+    return RawOperazione.objects.filter(stato=Stato.PENDING, id_operazione__lte=scope_end).count()
 
 
 def spans(scope_end: int, batch_size: int, limit: int | None) -> Iterator[Span]:

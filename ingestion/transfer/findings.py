@@ -8,8 +8,6 @@ from production.catalogue import AnomaliaId
 VALIDAZIONE = "VALIDAZIONE"
 MACCHINA = "MACCHINA"
 
-CAMPO_LENGTH = 50  # anomalia_operazione.campo
-
 
 class Findings:
     """Collects findings in the order in which they are made. One per judged record."""
@@ -33,7 +31,7 @@ class Findings:
         self.found.append(
             Finding(
                 int(anomalia),
-                None if campo is None else shorten(campo, CAMPO_LENGTH),
+                campo,
                 None if valore is None else shorten(valore),
                 shorten(note),
                 origine,

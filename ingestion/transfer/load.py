@@ -59,9 +59,7 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 INSERT_OPERAZIONE = _insert("operazioni", OPERAZIONI_COLUMNS)
 INSERT_FORGIATURA = _insert("forgiatura", ("id_operazione", *FORGIATURA_COLUMNS))
 INSERT_CNC = _insert("cnc", ("id_operazione", *CNC_COLUMNS))
-INSERT_ANOMALIA = _insert(
-    "anomalia_operazione", ("id_operazione", *ANOMALIE_COLUMNS, "creata_il")
-)
+INSERT_ANOMALIA = _insert("anomalia_operazione", ("id_operazione", *ANOMALIE_COLUMNS, "creata_il"))
 
 
 def load(rows: list[LoadRow], created_at: datetime) -> Loaded:
@@ -105,11 +103,7 @@ def _load_together(rows: list[LoadRow], created_at: datetime) -> Loaded:
         _insert_many(INSERT_CNC, ((ids[row.uid], *row.cnc) for row in new if row.cnc is not None))
         anomalies = _insert_many(
             INSERT_ANOMALIA,
-            (
-                (ids[row.uid], *anomalia, created_at)
-                for row in new
-                for anomalia in row.anomalie
-            ),
+            ((ids[row.uid], *anomalia, created_at) for row in new for anomalia in row.anomalie),
         )
     return Loaded([row.uid for row in new], list(present), [], anomalies)
 
@@ -119,9 +113,8 @@ def ids_by_uid(uids: Sequence[UUID]) -> dict[UUID, int]:
     found: dict[UUID, int] = {}
     for start in range(0, len(uids), LOOKUP_CHUNK):
         chunk = uids[start : start + LOOKUP_CHUNK]
-        found.update(
-            Operazione.objects.filter(raw_uid__in=chunk).values_list("raw_uid", "id_operazione")
-        )
+        rows = Operazione.objects.filter(raw_uid__in=chunk)
+        found |= {uid: pk for uid, pk in rows.values_list("raw_uid", "pk") if uid}
     return found
 
 

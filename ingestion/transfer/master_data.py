@@ -13,7 +13,7 @@ def load_master_data() -> MasterData:
         },
         macchinari=frozenset(Macchinario.objects.values_list("pk", flat=True)),
         operatori=frozenset(Operatore.objects.values_list("pk", flat=True)),
-        ordini=frozenset(orders.objects.values_list("pk", flat=True)),
+        ordini=frozenset(orders._base_manager.values_list("pk", flat=True)),
         tipi_fermo=_words_of_stop_types(),
         anomalie=frozenset(Anomalia.objects.values_list("pk", flat=True)),
     )

@@ -11,6 +11,10 @@ from ingestion.transfer.text import shorten
 from ingestion.transfer.timestamps import utc_to_plant
 
 QUOTED_LENGTH = 120
+REASONS_OF_RECEPTION = {
+    "carattere_non_valido": "un carattere che il database non accetta è diventato «�»",
+    "numero_non_rappresentabile": "un numero troppo grande è stato conservato come testo",
+}
 MAX_DIGITS = 15  # beyond this a number is shown in powers of ten
 
 
@@ -129,7 +133,7 @@ def malformed_declaration(longest: int) -> str:
 
 def altered_at_reception(campo: str | None, motivo: str | None) -> str:
     where = f"Il campo {quote(campo)}" if campo else "Il record"
-    why = motivo.rstrip(" .") if motivo else "conteneva caratteri o numeri non memorizzabili"
+    why = REASONS_OF_RECEPTION.get(motivo or "", motivo or "conteneva valori non memorizzabili")
     return f"{where} è stato modificato alla ricezione: {why}."
 
 

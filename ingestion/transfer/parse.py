@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, SkipValidation
 
 from ingestion.transfer.numbers import as_integer, read_integer, read_number
 from ingestion.transfer.records import DoubleHour, RawRecord, Unreadable
-from ingestion.transfer.text import as_text, present, read_word
+from ingestion.transfer.text import as_text, present, read_word, shorten
 from ingestion.transfer.timestamps import read_timestamp
 
+CAMPO_LENGTH = 50  # anomalia_operazione.campo
 MAX_ELEMENTS = 100  # of a list inside a record; no machine declares more at once
 
 
@@ -28,7 +29,7 @@ class Declared(NamedTuple):
 
 
 class Avviso(NamedTuple):
-    """What reception had to alter to be able to store the record."""
+    """What reception had to alter to be able to store the record; ``motivo`` is its code."""
 
     campo: str | None
     motivo: str | None
@@ -62,7 +63,7 @@ def _read_avviso(value: Any) -> Avviso:
         return Avviso(None, None, as_text(value))
     campo, motivo, valore = (value.get(key) for key in Avviso._fields)
     return Avviso(
-        as_text(campo) if campo else None,
+        shorten(as_text(campo), CAMPO_LENGTH) if campo else None,
         as_text(motivo) if motivo else None,
         None if valore is None else as_text(valore),
     )

@@ -5,14 +5,12 @@ run finds them already there by their uid (docs/adr/0001-no-two-phase-commit.md)
 """
 
 import logging
-import random
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TypeVar
+from functools import partial
 
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from ingestion import runs
@@ -20,7 +18,6 @@ from ingestion.models import EsecuzioneEtl
 from ingestion.transfer import outcomes
 from ingestion.transfer.build import LoadRow, build
 from ingestion.transfer.claim import Span, claim, count_pending, last_id, peek, spans
-from ingestion.transfer.failures import Failure, classify
 from ingestion.transfer.load import Loaded, ids_by_uid, load
 from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.outcomes import Refusal
@@ -31,17 +28,6 @@ from ingestion.transfer.timestamps import utc_to_plant
 
 logger = logging.getLogger("etl")
 
-MAX_TRIES = 5
-FIRST_PAUSE_SECONDS = 0.2
-
-STOPPED_BECAUSE = {
-    Failure.PASSING: "Il database di produzione (MySQL) non risponde.",
-    Failure.DATA: "Le anagrafiche non si leggono.",
-    Failure.RESOURCE: "Il disco o una tabella del database è pieno.",
-    Failure.UNKNOWN: "Errore interno: vedere etl.log.",
-}
-
-T = TypeVar("T")
 Stato = EsecuzioneEtl.Stato
 Progress = Callable[["Tally"], None]
 
@@ -84,10 +70,11 @@ def transfer(
     try:
         killers = outcomes.quarantine_killers(run, timezone.now())
         tally.add(Tally(letti=killers, in_errore=killers))
-        master = _persistently(run, load_master_data)
+        master = runs.persistently(run, load_master_data)
         for span in spans(scope_end, options.batch_size, options.limit):
             runs.beat(run, batch_da=span.first, batch_a=span.last, **asdict(tally))
-            tally.add(_persistently(run, lambda: transfer_span(run, span, master, options.limits)))
+            batch = partial(transfer_span, run, span, master, options.limits)
+            tally.add(runs.persistently(run, batch))
             if on_progress:
                 on_progress(tally)
     except runs.LeaseLost:
@@ -159,23 +146,6 @@ def _tally_of(claimed: int, loaded: Loaded, refused: int) -> Tally:
     )
 
 
-def _persistently(run: EsecuzioneEtl, work: Callable[[], T]) -> T:
-    """``work()``, again from its start on fresh connections after each passing failure."""
-    for attempt in range(1, MAX_TRIES + 1):
-        try:
-            return work()
-        except Exception as error:
-            if classify(error) is not Failure.PASSING or attempt == MAX_TRIES:
-                raise
-            logger.warning(
-                "passing failure, try %s: %s", attempt, type(error).__name__, extra={"esecuzione": run.pk}
-            )
-        close_old_connections()
-        time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
-        runs.beat(run)
-    raise AssertionError("unreachable")
-
-
 def _close_finished(run: EsecuzioneEtl, tally: Tally) -> EsecuzioneEtl:
     if tally.in_errore:
         stato = Stato.PARZIALE
@@ -192,15 +162,11 @@ def _close_stopped(
     run: EsecuzioneEtl, tally: Tally, scope_end: int, limit: int | None, error: Exception
 ) -> EsecuzioneEtl:
     """Closes a run that could not go on; what it had not moved is still PENDING."""
-    failure = classify(error)
-    if failure is Failure.UNKNOWN:
-        logger.error("transfer failed", exc_info=error, extra={"esecuzione": run.pk})
-    close_old_connections()
+    stato, reason = runs.stopped_because(error, run)
     left = count_pending(scope_end)
     tally.rimanenti = left if limit is None else min(left, limit - tally.letti)
     tally.letti += tally.rimanenti
-    stato = Stato.ERRORE if failure is Failure.UNKNOWN else Stato.PARZIALE
-    messaggio = f"{STOPPED_BECAUSE[failure]} {tally.rimanenti} record restano in attesa."
+    messaggio = f"{reason} {tally.rimanenti} record restano in attesa."
     runs.finish(run, stato, messaggio, **asdict(tally))
-    logger.error("transfer stopped (%s) %s", type(error).__name__, asdict(tally), extra={"esecuzione": run.pk})
+    logger.info("transfer ended %s %s", stato, asdict(tally), extra={"esecuzione": run.pk})
     return run

@@ -246,11 +246,9 @@ def _take_declared(parsed: ParsedRecord, master: MasterData, findings: Findings)
             note = notes.declared_unknown(number)
             findings.add(AnomaliaId.ALTRO, "anomalia", str(number), note, MACCHINA)
     if parsed.anomalia.malformed:
-        received = parsed.raw.anomalia
-        if isinstance(received, list):
-            received = received[:MAX_ELEMENTS]
         note = notes.malformed_declaration(MAX_ELEMENTS)
-        findings.add(AnomaliaId.ANOMALIA_STRUTTURA, "anomalia", as_text(received), note)
+        valore = as_text(parsed.raw.anomalia)
+        findings.add(AnomaliaId.ANOMALIA_STRUTTURA, "anomalia", valore, note)
 
 
 def _take_avvisi(parsed: ParsedRecord, findings: Findings) -> None:

@@ -7,14 +7,14 @@ from django.core.management.commands import migrate
 
 
 class Command(migrate.Command):
-    help = "Updates the tables of both databases; with --database, of that one alone."
+    help = "Aggiorna le tabelle dei due database; con --database, di quello solo."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {**super().get_check_kwargs(options), "databases": _aliases(options["database"])}
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
+        return super().get_check_kwargs(options) | {"databases": _aliases(options["database"])}
 
     def handle(self, *args: Any, **options: Any) -> None:
         for alias in _aliases(options.pop("database")):

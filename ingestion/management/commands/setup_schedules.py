@@ -6,7 +6,7 @@ from ingestion.schedules import SCHEDULES, create_schedules
 
 
 class Command(BaseCommand):
-    help = "Creates the jobs' schedules where they are missing; running it again changes nothing."
+    help = "Crea l'orario dei lavori dove manca; rilanciarlo non cambia nulla."
 
     def handle(self, *args: Any, **options: Any) -> None:
         created = create_schedules()

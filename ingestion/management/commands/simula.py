@@ -16,14 +16,20 @@ BODY_RECORDS = 500
 
 
 class Command(BaseCommand):
-    help = "Makes realistic plant records and sends them in, over HTTP or straight into staging."
+    help = "Crea record realistici e li invia, via HTTP o direttamente in attesa di trasferimento."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--ore", type=int, default=24, help="hours of plant time (12 records an hour)")
-        parser.add_argument("--seed", type=int, default=1, help="same seed, same records")
-        parser.add_argument("--inizio", type=datetime.fromisoformat, help="start; default: so that it ends now")
-        parser.add_argument("--http", metavar="URL", help="post to this portal, with API_KEY as the key")
-        parser.add_argument("--json", action="store_true", help="report as JSON")
+        parser.add_argument(
+            "--ore", type=int, default=24, help="ore di stabilimento (12 record l'ora)"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="stesso seme, stessi record")
+        parser.add_argument(
+            "--inizio",
+            type=datetime.fromisoformat,
+            help="data e ora; se manca, in modo da finire ora",
+        )
+        parser.add_argument("--http", metavar="URL", help="invia a questo portale, con API_KEY")
+        parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         hours = options["ore"]

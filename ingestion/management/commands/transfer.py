@@ -13,12 +13,12 @@ from production.models import Anomalia
 
 
 class Command(BaseCommand):
-    help = "Moves pending records to the production tables. Exit 0 = all moved, 1 = not all."
+    help = "Trasferisce i record in attesa. Uscita: 0 = tutti trasferiti, 1 = non tutti."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=_positive, help="at most so many records")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
-        parser.add_argument("--json", action="store_true", help="report as JSON")
+        parser.add_argument("--limit", type=_positive, help="al più tanti record")
+        parser.add_argument("--dry-run", action="store_true", help="dice che cosa farebbe e basta")
+        parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:

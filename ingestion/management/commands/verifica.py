@@ -10,17 +10,17 @@ SHOWN = 20
 
 
 class Command(BaseCommand):
-    help = "Checks that nothing was lost, doubled or altered. Exit 0 = all well, 1 = problems."
+    help = "Controlla che nulla sia perso, doppio o alterato. Uscita: 0 = bene, 1 = problemi."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="report as JSON")
+        parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = {name: list(check()) for name, check in INVARIANTS.items()}
         well = not any(found.values())
         if options["json"]:
-            problems = [problem._asdict() for problems in found.values() for problem in problems]
-            self.stdout.write(json.dumps({"ok": well, "problemi": problems}, ensure_ascii=False))
+            told = [problem._asdict() for problems in found.values() for problem in problems]
+            self.stdout.write(json.dumps({"ok": well, "problemi": told}, ensure_ascii=False))
         else:
             for name, problems in found.items():
                 self.stdout.write(f"{name}: {'bene' if not problems else len(problems)}")

@@ -1,0 +1,91 @@
+"""How a run is answered over HTTP: 200 when it ended in time, else 202 with where to follow it."""
+
+import time
+from typing import Any, NamedTuple
+
+from django.core import signing
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from ingestion import runs
+from ingestion.models import EsecuzioneEtl
+from ingestion.payloads import InvalidPayload
+
+POLL_AFTER_SECONDS = 5
+LOCATION_SALT = "esecuzione"
+LOCATION_VALID_SECONDS = 24 * 3600
+
+Stato = EsecuzioneEtl.Stato
+
+
+class Caller(NamedTuple):
+    """Who sent a request: the name of the key, and the request's id."""
+
+    nome: str
+    request_id: str
+
+
+def caller(request: Request) -> Caller:
+    client: Any = request.user
+    return Caller(client.nome, getattr(request._request, "request_id", ""))
+
+
+ENDED = {Stato.OK, Stato.PARZIALE, Stato.ERRORE, Stato.INTERROTTA}
+FAILED = {Stato.ERRORE, Stato.INTERROTTA}
+
+
+def accepted(request: Request, run: EsecuzioneEtl, **members: Any) -> Response:
+    """202 with the run and an absolute, signed ``Location`` to follow it without the key."""
+    token = signing.dumps(run.pk, salt=LOCATION_SALT)
+    headers = {
+        "Location": reverse("esecuzione", kwargs={"token": token}, request=request),
+        "Retry-After": str(POLL_AFTER_SECONDS),
+    }
+    return Response({**members, "esecuzione": runs.as_json(run)}, status=202, headers=headers)
+
+
+def run_named_by(token: str) -> EsecuzioneEtl | None:
+    """The run of a ``Location``; None if the token is forged, expired or names none."""
+    try:
+        pk = signing.loads(token, salt=LOCATION_SALT, max_age=LOCATION_VALID_SECONDS)
+    except signing.BadSignature:
+        return None
+    return EsecuzioneEtl.objects.filter(pk=pk).first()
+
+
+def ended(run: EsecuzioneEtl) -> Response:
+    """200 with the run, or 422 if it failed: what a poll ends with."""
+    if run.stato in FAILED:
+        raise InvalidPayload("esecuzione_fallita", run.messaggio, status=422)
+    message = "Ordine aggiornato con successo" if run.tipo == run.Tipo.ORDINI else run.messaggio
+    return Response({"message": message, **run.dettagli, "esecuzione": runs.as_json(run)})
+
+
+def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Response:
+    """Queues a run of this kind and answers with it; one that is active is answered instead."""
+    active = runs.active_run(tipo)
+    if active:
+        message = f"L'esecuzione {active.pk} è già in corso."
+        return accepted(request, active, message=message, gia_in_esecuzione=True)
+    by = caller(request)
+    run = runs.enqueue(
+        tipo, EsecuzioneEtl.Origine.API, avviata_da=by.nome, request_id=by.request_id
+    )
+    if "respond-async" not in request.headers.get("Prefer", ""):
+        _wait_for(run, wait_seconds)
+    return answer(request, run)
+
+
+def answer(request: Request, run: EsecuzioneEtl) -> Response:
+    """The run as it stands: ended, or 202."""
+    if run.stato in ENDED:
+        return ended(run)
+    return accepted(request, run, message=f"L'esecuzione {run.pk} è avviata.")
+
+
+def _wait_for(run: EsecuzioneEtl, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while run.stato not in ENDED and time.monotonic() < deadline:
+        time.sleep(0.2)
+        run.refresh_from_db()

@@ -1,0 +1,439 @@
+"""The orders job: every loaded operation is counted once, on its order line or into stock.
+
+One MySQL transaction per chunk holds ledger, line, stock, anomalies and completion. Rows are
+locked in one order (operations, orders, lines, stock; each by key), and figures change by
+difference in the database. The ledger's key is the operation, so a chunk that is repeated after
+a crash finds what was done.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from django.db import close_old_connections, transaction
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.utils import timezone
+
+from ingestion import runs
+from ingestion.models import EsecuzioneEtl
+from ingestion.transfer.failures import Failure, classify
+from ingestion.transfer.timestamps import utc_to_plant
+from orders import rules, stock
+from orders.models import (
+    Magazzino,
+    MovimentoMagazzino,
+    MovimentoProduzione,
+    Ordine,
+    PezzoOrdine,
+)
+from orders.rules import Counted, Production
+from production.catalogue import AnomaliaId
+from production.models import AnomaliaOperazione, Operazione, Origine, Pezzo
+
+logger = logging.getLogger("etl")
+
+ALIAS = "production"
+PRODUCTION_COLUMNS = (
+    "pk",
+    "ordine_id",
+    "pezzo_id",
+    "tipo_operazione",
+    "cnc__numero_pezzi_ora",
+    "cnc__pezzi_prodotti",
+    "durata",
+)
+Causa = MovimentoMagazzino.Causa
+Stato = EsecuzioneEtl.Stato
+
+
+@dataclass(frozen=True)
+class Options:
+    """``grezzi``: the stock holds blanks, of which each piece made draws one."""
+
+    grezzi: bool = False
+    chunk_size: int = 1000
+
+
+@dataclass
+class Tally:
+    """Counters of a run; letti = caricati + gia_presenti + in_errore + rimanenti."""
+
+    letti: int = 0
+    caricati: int = 0
+    gia_presenti: int = 0
+    in_errore: int = 0
+    rimanenti: int = 0
+    anomalie: int = 0
+    righe_aggiornate: int = 0
+    pezzi_attribuiti: int = 0
+    sovrapproduzione: int = 0
+    ordini_completati: list[int] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        for name, value in asdict(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def columns(self) -> dict[str, Any]:
+        """As columns of the run: the counters of every kind of run, and ours in ``dettagli``."""
+        own = ("righe_aggiornate", "pezzi_attribuiti", "sovrapproduzione", "ordini_completati")
+        values = asdict(self)
+        return values | {"dettagli": {name: values.pop(name) for name in own}}
+
+
+def uncounted() -> QuerySet[Operazione]:
+    return Operazione.objects.filter(da_contare=True)
+
+
+def update_orders(
+    run: EsecuzioneEtl, options: Options, on_progress: Callable[[Tally], None] | None = None
+) -> EsecuzioneEtl:
+    """Counts what is uncounted, for a run that is IN_CORSO, and closes the run.
+
+    Never raises for what a plant must expect; the run says it, and what was not counted waits.
+    """
+    tally = Tally()
+    size = options.chunk_size
+    try:
+        while True:
+            runs.beat(run, **tally.columns())
+            try:
+                done = runs.persistently(run, partial(_count_next, run, options, size))
+            except Exception as error:
+                if classify(error) is not Failure.DATA:
+                    raise
+                # Bad data: halve the chunk down to the row, and set that row aside.
+                size, refused = size // 2, size == 1
+                if not refused:
+                    continue
+                done, size = _set_aside_next(run, error), options.chunk_size
+            tally.add(done)
+            if on_progress:
+                on_progress(tally)
+            if not done.letti:
+                break
+    except runs.LeaseLost:
+        logger.error("orders run stopped: another took over", extra={"esecuzione": run.pk})
+        run.refresh_from_db()
+        return run
+    except Exception as error:  # noqa: BLE001 - whatever happens, the run row must tell it
+        return _close_stopped(run, tally, error)
+    return _close_finished(run, tally)
+
+
+def _set_aside_next(run: EsecuzioneEtl, error: Exception) -> Tally:
+    """Writes the next operation off as not attributable, so that it is never scanned again."""
+    now = timezone.now()
+    with transaction.atomic(using=ALIAS):
+        for row in _take(1):
+            set_aside = Counted(
+                row.id_operazione, row.id_ordine, row.codice_pezzo, rules.Esito.NON_ATTRIBUIBILE
+            )
+            _write_ledger([set_aside], run.pk, now)
+            Operazione.objects.filter(pk=row.id_operazione).update(da_contare=None)
+            logger.error(
+                "operation %s set aside: %s",
+                row.id_operazione,
+                type(error).__name__,
+                extra={"esecuzione": run.pk},
+            )
+    return Tally(letti=1, in_errore=1)
+
+
+def _count_next(run: EsecuzioneEtl, options: Options, size: int) -> Tally:
+    """One chunk, or, when none is left, the orders that need no more production."""
+    now = timezone.now()
+    with transaction.atomic(using=ALIAS):
+        operations = _take(size)
+        if not operations:
+            return Tally(ordini_completati=_complete(_waiting(), now))
+        return _count_chunk(operations, run.pk, options, now)
+
+
+def _count_chunk(
+    operations: list[Production], run_id: int, options: Options, now: datetime
+) -> Tally:
+    ids = [operation.id_operazione for operation in operations]
+    present = set(MovimentoProduzione.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    new = [operation for operation in operations if operation.id_operazione not in present]
+    book, scorte = _lock_book(new)
+    counted = rules.count(new, book)
+    _write_ledger(counted, run_id, now)
+    lines_changed = _apply_to_lines(counted, book)
+    missing = _move_stock(counted, scorte, run_id, options, now)
+    anomalies = _raise_anomalies(counted, missing, now)
+    touched = {row.id_ordine for row in counted if row.dati and row.id_ordine is not None}
+    completed = _complete(_waiting().filter(pk__in=touched), now)
+    Operazione.objects.filter(pk__in=ids).update(da_contare=None)
+    return Tally(
+        letti=len(operations),
+        caricati=len(new),
+        gia_presenti=len(present),
+        anomalie=anomalies,
+        righe_aggiornate=lines_changed,
+        pezzi_attribuiti=sum(row.dati for row in counted),
+        sovrapproduzione=sum(row.eccedenza for row in counted if row.id_ordine is not None),
+        ordini_completati=completed,
+    )
+
+
+class _Undo(Exception):
+    """Takes back a dry run."""
+
+
+def preview(options: Options) -> Tally:
+    """What a run would do now: it is done in one transaction, which is then undone."""
+    tally = Tally()
+    now = timezone.now()
+    with suppress(_Undo), transaction.atomic(using=ALIAS):
+        while operations := _take(options.chunk_size):
+            tally.add(_count_chunk(operations, 0, options, now))
+        tally.ordini_completati += _complete(_waiting(), now)
+        raise _Undo
+    return tally
+
+
+def _take(size: int) -> list[Production]:
+    """The next uncounted operations, locked; those that a rival holds are passed over."""
+    rows = (
+        uncounted()
+        .select_for_update(skip_locked=True)
+        .order_by("ordine_id", "pk")
+        .values_list(*PRODUCTION_COLUMNS)
+    )
+    return [Production._make(row) for row in rows[:size]]
+
+
+def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, Magazzino]]:
+    """Everything the operations refer to, locked: orders, then lines, then stock, by key."""
+    order_ids = {op.id_ordine for op in operations if op.id_ordine is not None}
+    pieces = {operation.codice_pezzo for operation in operations if operation.codice_pezzo}
+    orders = {
+        pk: (stato, fittizio)
+        for pk, stato, fittizio in Ordine.objects.filter(pk__in=order_ids)
+        .order_by("pk")
+        .select_for_update()
+        .values_list("pk", "stato", "fittizio")
+    }
+    lines = PezzoOrdine.objects.filter(ordine__in=order_ids, pezzo__in=pieces)
+    locked_lines = list(lines.order_by("pk").select_for_update())
+    scorte = stock.lock_stock(pieces)
+    book = rules.Book(
+        linee={
+            (line.ordine_id, line.pezzo_id): rules.Line(
+                id=line.pk,
+                rimanente=line.quantita_rimanente,
+                somma=line.prodotti_us,
+                aperta=orders[line.ordine_id][0] == Ordine.Stato.IN_ATTESA,
+            )
+            for line in locked_lines
+        },
+        somme_magazzino={code: scorta.prodotti_us for code, scorta in scorte.items()},
+        fasi_finali=dict(Pezzo.objects.filter(pk__in=pieces).values_list("pk", "fase_finale")),
+        fittizi=frozenset(pk for pk, (_, fittizio) in orders.items() if fittizio),
+    )
+    return book, scorte
+
+
+def _write_ledger(counted: Iterable[Counted], run_id: int, now: datetime) -> None:
+    MovimentoProduzione.objects.bulk_create(
+        MovimentoProduzione(
+            operazione_id=row.id_operazione,
+            ordine_id=row.id_ordine,
+            pezzo_id=row.codice_pezzo,
+            esito=row.esito,
+            pezzi_us=row.pezzi_us,
+            pezzi=row.pezzi,
+            dati=row.dati,
+            eccedenza=row.eccedenza,
+            esecuzione=run_id,
+            creato_il=now,
+        )
+        for row in counted
+    )
+
+
+def _apply_to_lines(counted: Iterable[Counted], book: rules.Book) -> int:
+    """Adds what was counted to each line, by difference; returns how many were given pieces."""
+    made: dict[int, int] = defaultdict(int)
+    given: dict[int, int] = defaultdict(int)
+    for row in counted:
+        line = book.linee.get((row.id_ordine or 0, row.codice_pezzo or ""))
+        if line and row.pezzi_us:
+            made[line.id] += row.pezzi_us
+            given[line.id] += row.dati
+    # An order that another program wrote: what was missing before the first count was drawn.
+    PezzoOrdine.objects.filter(pk__in=made, prelevati=None).update(
+        prelevati=F("quantita_totale") - F("quantita_rimanente")
+    )
+    for pk in sorted(made):
+        PezzoOrdine.objects.filter(pk=pk).update(
+            quantita_rimanente=F("quantita_rimanente") - given[pk],
+            prodotti_us=F("prodotti_us") + made[pk],
+        )
+    return sum(1 for pieces in given.values() if pieces)
+
+
+def _move_stock(
+    counted: Iterable[Counted],
+    scorte: dict[str, Magazzino],
+    run_id: int,
+    options: Options,
+    now: datetime,
+) -> dict[int, int]:
+    """Books what was made, one movement per order, piece and cause.
+
+    Returns the blanks that were missing, by operation (always none for a stock of finished pieces).
+    """
+    missing: dict[int, int] = {}
+    sums: dict[tuple[int | None, str, str], int] = defaultdict(int)
+    operations: dict[tuple[int | None, str], list[int]] = defaultdict(list)
+    loose: dict[str, int] = defaultdict(int)
+    blanks = {code: scorta.quantita_disponibile for code, scorta in scorte.items()}
+    for row in counted:
+        if row.codice_pezzo is None or not row.pezzi_us:
+            continue
+        piece = row.codice_pezzo
+        loose[piece] += row.pezzi_us if row.sciolta else 0
+        if row.pezzi:
+            operations[row.id_ordine, piece].append(row.id_operazione)
+        if options.grezzi:
+            drawn = min(row.pezzi, blanks[piece])
+            blanks[piece] -= drawn
+            sums[row.id_ordine, piece, Causa.PRELIEVO_GREZZI] -= drawn
+            if drawn < row.pezzi:
+                missing[row.id_operazione] = row.pezzi - drawn
+        else:
+            sums[row.id_ordine, piece, Causa.CARICO_PRODUZIONE] += row.pezzi
+            sums[row.id_ordine, piece, Causa.PRELIEVO_ORDINE] -= row.dati
+    for piece, made in sorted(loose.items()):
+        if made:
+            Magazzino.objects.filter(pk=scorte[piece].pk).update(
+                prodotti_us=F("prodotti_us") + made
+            )
+    stock.book(
+        (
+            MovimentoMagazzino(
+                magazzino=scorte[piece],
+                quantita=quantity,
+                causa=causa,
+                ordine_id=order,
+                operazione_id=_only(operations[order, piece]),
+                esecuzione=run_id,
+            )
+            for (order, piece, causa), quantity in sums.items()
+        ),
+        now,
+    )
+    return missing
+
+
+def _only(ids: list[int]) -> int | None:
+    return ids[0] if len(ids) == 1 else None
+
+
+def _raise_anomalies(counted: Iterable[Counted], missing: dict[int, int], now: datetime) -> int:
+    raised = [
+        _anomaly(
+            row,
+            AnomaliaId.SOVRAPPRODUZIONE,
+            str(row.eccedenza),
+            f"{_pieces(row.eccedenza)} in più: l'ordine {row.id_ordine} non ne chiedeva altri; "
+            "al magazzino.",
+            now,
+        )
+        for row in counted
+        if row.eccedenza and row.id_ordine is not None
+    ]
+    raised += [
+        _anomaly(
+            row,
+            AnomaliaId.SCORTA_INSUFFICIENTE,
+            str(missing[row.id_operazione]),
+            f"Per il pezzo {row.codice_pezzo} in magazzino mancavano grezzi: "
+            f"{missing[row.id_operazione]}.",
+            now,
+        )
+        for row in counted
+        if row.id_operazione in missing
+    ]
+    AnomaliaOperazione.objects.bulk_create(raised)
+    return len(raised)
+
+
+def _pieces(count: int) -> str:
+    return "Un pezzo" if count == 1 else f"{count} pezzi"
+
+
+def _anomaly(
+    row: Counted, kind: AnomaliaId, value: str, note: str, now: datetime
+) -> AnomaliaOperazione:
+    return AnomaliaOperazione(
+        anomalia_id=kind,
+        operazione_id=row.id_operazione,
+        valore_ricevuto=value,
+        note=note,
+        origine=Origine.ORDINI,
+        creata_il=now,
+    )
+
+
+# --- Completion ---------------------------------------------------------------------------
+
+
+def _waiting() -> QuerySet[Ordine]:
+    return Ordine.objects.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
+
+
+def _complete(orders: QuerySet[Ordine], now: datetime) -> list[int]:
+    """Completes those of ``orders`` that have lines and none with pieces left; returns them.
+
+    ``data_fine`` is the plant day of the last production counted for the order, today where
+    nothing was; it is set once.
+    """
+    lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk"))
+    full = orders.filter(Exists(lines), ~Exists(lines.filter(quantita_rimanente__gt=0)))
+    completed = sorted(full.values_list("pk", flat=True))
+    for pk in completed:
+        Ordine.objects.filter(pk=pk, stato=Ordine.Stato.IN_ATTESA).update(
+            stato=Ordine.Stato.COMPLETATO,
+            data_fine=_last_production_day(pk) or utc_to_plant(now).date(),
+        )
+    return completed
+
+
+def _last_production_day(order_id: int) -> date | None:
+    last = MovimentoProduzione.objects.filter(ordine=order_id, dati__gt=0).aggregate(
+        last=Max("operazione__timestamp_fine")
+    )["last"]
+    return utc_to_plant(last).date() if last else None
+
+
+# --- The run's end ------------------------------------------------------------------------
+
+
+def _close_finished(run: EsecuzioneEtl, tally: Tally) -> EsecuzioneEtl:
+    completed = len(tally.ordini_completati)
+    messaggio = (
+        f"{tally.caricati} operazioni contate, {tally.pezzi_attribuiti} pezzi agli ordini, "
+        f"{completed} {'ordine completato' if completed == 1 else 'ordini completati'}."
+    )
+    runs.finish(run, Stato.OK, messaggio, **tally.columns())
+    logger.info("orders run ended %s", asdict(tally), extra={"esecuzione": run.pk})
+    return run
+
+
+def _close_stopped(run: EsecuzioneEtl, tally: Tally, error: Exception) -> EsecuzioneEtl:
+    close_old_connections()
+    stato, reason = runs.stopped_because(error, run)
+    runs.finish(
+        run,
+        stato,
+        f"{reason} Le operazioni non contate restano in attesa.",
+        **tally.columns(),
+    )
+    return run

@@ -1,0 +1,106 @@
+"""Invariants of orders and stock (reliability.md); ``verifica`` and ``aggiorna_ordini --verifica``.
+
+Each line and stock figure is recomputed from the ledgers.
+"""
+
+from collections.abc import Iterator
+
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
+
+from ingestion.invariants import Problem, invariant
+from orders.models import (
+    Magazzino,
+    MovimentoMagazzino,
+    MovimentoProduzione,
+    Ordine,
+    PezzoOrdine,
+)
+from production.models import Operazione
+
+
+@invariant
+def operazioni_contate_una_volta() -> Iterator[Problem]:
+    """Waiting to be counted ⇔ no ledger row; pezzi = dati + eccedenza."""
+    ledger = MovimentoProduzione.objects.filter(operazione=OuterRef("pk"))
+    wrong = Operazione.objects.filter(
+        Q(Exists(ledger), da_contare=True) | Q(~Exists(ledger), da_contare=None)
+    )
+    for pk, waiting in wrong.values_list("pk", "da_contare").iterator():
+        told = "è contata ma risulta da contare" if waiting else "risulta contata ma manca"
+        yield Problem("operazioni_contate_una_volta", f"operazione {pk}", f"L'operazione {told}.")
+    unbalanced = MovimentoProduzione.objects.exclude(pezzi=F("dati") + F("eccedenza"))
+    for pk in unbalanced.values_list("pk", flat=True).iterator():
+        told = "I pezzi contati non sono quelli dati più quelli in eccedenza."
+        yield Problem("operazioni_contate_una_volta", f"operazione {pk}", told)
+
+
+@invariant
+def righe_quadrano() -> Iterator[Problem]:
+    """totale − rimanente = drawn at creation + Σ given − returned; the carried sum likewise."""
+    counted = (
+        MovimentoProduzione.objects.filter(ordine=OuterRef("ordine"), pezzo=OuterRef("pezzo"))
+        .order_by()
+        .values("ordine")
+    )
+    lines = PezzoOrdine.objects.filter(ordine__fittizio=False).annotate(
+        dati=Coalesce(counted.annotate(n=Sum("dati")).values("n"), 0),
+        somma=Coalesce(counted.annotate(n=Sum("pezzi_us")).values("n"), 0),
+    )
+    for line in lines.iterator():
+        taken = line.quantita_totale - line.quantita_rimanente
+        drawn = taken - line.dati + line.resi if line.prelevati is None else line.prelevati
+        untouched = line.prelevati is None and (line.dati or line.resi)
+        if untouched or taken != drawn + line.dati - line.resi or line.prodotti_us != line.somma:
+            yield Problem(
+                "righe_quadrano",
+                f"ordine {line.ordine_id}, pezzo {line.pezzo_id}",
+                f"Mancano {line.quantita_rimanente} pezzi su {line.quantita_totale}; dai "
+                f"movimenti: presi {line.prelevati}, prodotti {line.dati}, resi {line.resi}.",
+            )
+
+
+@invariant
+def magazzino_quadra() -> Iterator[Problem]:
+    """stock = opening + Σ movements, ≥ 0."""
+    moved = (
+        MovimentoMagazzino.objects.filter(magazzino=OuterRef("pk"))
+        .order_by()
+        .values("magazzino")
+        .annotate(n=Sum("quantita"))
+        .values("n")
+    )
+    rows = Magazzino.objects.annotate(
+        mosso=Coalesce(moved, 0), apertura=Coalesce("quantita_iniziale", "quantita_disponibile")
+    )
+    wrong = rows.exclude(quantita_disponibile=F("apertura") + F("mosso")).union(
+        rows.filter(quantita_disponibile__lt=0)
+    )
+    for row in wrong:
+        yield Problem(
+            "magazzino_quadra",
+            f"magazzino {row.pk} ({row})",
+            f"Disponibili {row.quantita_disponibile}; dai movimenti {row.apertura + row.mosso}.",
+        )
+
+
+@invariant
+def ordini_completati_giusti() -> Iterator[Problem]:
+    """COMPLETATO ⇔ at least one line and all lines at 0; a completed order has its end date."""
+    lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk"))
+    done = Q(Exists(lines)) & ~Q(Exists(lines.filter(quantita_rimanente__gt=0)))
+    orders = Ordine.objects.filter(fittizio=False)
+    completed = Q(stato=Ordine.Stato.COMPLETATO)
+    for pk in orders.filter(completed & ~done).values_list("pk", flat=True).iterator():
+        told = "È COMPLETATO ma ha righe aperte, o nessuna riga."
+        yield Problem("ordini_completati_giusti", f"ordine {pk}", told)
+    for pk in orders.filter(completed, data_fine=None).values_list("pk", flat=True).iterator():
+        yield Problem("ordini_completati_giusti", f"ordine {pk}", "È COMPLETATO senza data_fine.")
+
+
+CHECKS = (
+    operazioni_contate_una_volta,
+    righe_quadrano,
+    magazzino_quadra,
+    ordini_completati_giusti,
+)

@@ -1,0 +1,41 @@
+"""What the queue and the timetable call to bring orders and stock up to date."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+
+from ingestion import run_queue
+from ingestion.models import EsecuzioneEtl
+from orders import counting
+
+logger = logging.getLogger("periodic")
+
+
+def counting_options() -> counting.Options:
+    return counting.Options(grezzi=settings.MAGAZZINO_CONTENUTO == "grezzi")
+
+
+def update_now(
+    run: EsecuzioneEtl,
+    *,
+    patience: timedelta = timedelta(0),
+    on_progress: Callable[[counting.Tally], None] | None = None,
+) -> EsecuzioneEtl:
+    """Starts a queued run and counts; the one function behind all four doors.
+
+    Raises ``runs.RunAlreadyActive`` when another update is in course for longer than ``patience``.
+    """
+    run_queue.start_or_close(run, timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS), patience)
+    return counting.update_orders(run, counting_options(), on_progress)
+
+
+def run_update(run_id: int) -> str:
+    """The queue's task for a run made by an endpoint or by the admin."""
+    return run_queue.run_queued(run_id, update_now, logger)
+
+
+def scheduled_update() -> str:
+    """The hourly task (minute 10, after the transfer)."""
+    return run_queue.run_scheduled(EsecuzioneEtl.Tipo.ORDINI, update_now, logger)

@@ -1,0 +1,79 @@
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ingestion import runs
+from ingestion.models import EsecuzioneEtl
+from orders import counting, invariants, jobs
+
+
+class Command(BaseCommand):
+    help = (
+        "Conta la produzione caricata su ordini e magazzino. "
+        "Uscita: 0 = tutto contato, 1 = non tutto, o differenze trovate."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="dice che cosa farebbe e basta")
+        parser.add_argument(
+            "--verifica",
+            action="store_true",
+            help="ricalcola ordini e magazzino dai movimenti e dice le differenze",
+        )
+        parser.add_argument("--json", action="store_true", help="risposta in JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["verifica"]:
+            self._verify(options["json"])
+        elif options["dry_run"]:
+            self._preview(options["json"])
+        else:
+            self._update(options["json"])
+
+    def _update(self, as_json: bool) -> None:
+        run = runs.create(EsecuzioneEtl.Tipo.ORDINI, EsecuzioneEtl.Origine.COMANDO)
+        progress = self._progress if sys.stderr.isatty() and not as_json else None
+        try:
+            run = jobs.update_now(run, on_progress=progress)
+        except runs.RunAlreadyActive as busy:
+            raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
+        report = {**runs.as_json(run), **run.dettagli}
+        if as_json:
+            self.stdout.write(json.dumps(report))
+        else:
+            self.stdout.write(
+                f"Esecuzione {run.pk}: {run.stato}. {run.messaggio}\n"
+                f"righe aggiornate {report['righe_aggiornate']}, pezzi attribuiti "
+                f"{report['pezzi_attribuiti']}, sovrapproduzione {report['sovrapproduzione']}, "
+                f"ordini completati {report['ordini_completati']}"
+            )
+        if run.stato != EsecuzioneEtl.Stato.OK:
+            sys.exit(1)
+
+    def _progress(self, tally: counting.Tally) -> None:
+        self.stderr.write(f"\r{tally.letti} operazioni contate", ending="")
+
+    def _preview(self, as_json: bool) -> None:
+        tally = counting.preview(jobs.counting_options())
+        if as_json:
+            self.stdout.write(json.dumps(tally.columns()))
+            return
+        self.stdout.write(
+            f"Prova: {tally.letti} operazioni da contare, {tally.pezzi_attribuiti} pezzi agli "
+            f"ordini, {len(tally.ordini_completati)} ordini da completare, "
+            f"{tally.anomalie} anomalie."
+        )
+
+    def _verify(self, as_json: bool) -> None:
+        problems = [problem for check in invariants.CHECKS for problem in check()]
+        if as_json:
+            report = {"ok": not problems, "problemi": [problem._asdict() for problem in problems]}
+            self.stdout.write(json.dumps(report, ensure_ascii=False))
+        else:
+            for problem in problems:
+                self.stdout.write(f"{problem.soggetto}: {problem.messaggio}")
+            self.stdout.write("Ci sono differenze." if problems else "Tutto quadra.")
+        if problems:
+            sys.exit(1)

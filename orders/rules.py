@@ -1,0 +1,130 @@
+"""Counting production, without a database: what each operation gives to its order and to stock.
+
+Source: domain.md, "Orders" and "Warehouse". Pieces are summed exactly, as piece-microseconds:
+a machine at r pieces/hour that ran for d microseconds made r × d of them, a forging is one whole
+piece. Whole pieces are the floor of the sum; the fraction stays in the sum and is carried.
+(Summing ``cnc.pezzi_prodotti`` instead would lose pieces: at 2/h a ten-minute cycle is stored as
+0.3333, and three of them are 0.9999.)
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+PIECE = 3_600 * 1_000_000  # piece-microseconds in one piece
+MAX_SUM = 2**63 - 1  # a BIGINT column
+
+FORGIATURA = "forgiatura"
+CNC = "cnc"
+
+
+class Production(NamedTuple):
+    """A loaded operation as counting sees it; ``durata`` in seconds, None where unknown."""
+
+    id_operazione: int
+    id_ordine: int | None
+    codice_pezzo: str | None
+    tipo_operazione: str | None
+    numero_pezzi_ora: int | None
+    pezzi_prodotti: Decimal | None
+    durata: Decimal | None
+
+
+class Esito:
+    """What became of an operation's pieces (``movimento_produzione.esito``)."""
+
+    ORDINE = "ORDINE"  # given to its order line, surplus to stock
+    MAGAZZINO = "MAGAZZINO"  # to stock whole
+    FASE_INTERMEDIA = "FASE_INTERMEDIA"  # not the last working step: makes no piece
+    FITTIZIO = "FITTIZIO"  # for the fictitious order: touches nothing
+    NON_ATTRIBUIBILE = "NON_ATTRIBUIBILE"  # no piece or no kind of operation
+
+
+class Counted(NamedTuple):
+    """One row of ``movimento_produzione``. ``pezzi`` whole pieces = ``dati`` + ``eccedenza``.
+
+    ``sciolta``: made for no order line, so summed with the stock of the piece.
+    """
+
+    id_operazione: int
+    id_ordine: int | None
+    codice_pezzo: str | None
+    esito: str
+    pezzi_us: int = 0
+    pezzi: int = 0
+    dati: int = 0
+    eccedenza: int = 0
+    sciolta: bool = False
+
+
+@dataclass
+class Line:
+    """An order line while a chunk is counted. ``somma`` piece-microseconds counted so far."""
+
+    id: int
+    rimanente: int
+    somma: int
+    aperta: bool
+    """Whether its order still takes pieces (IN ATTESA)."""
+
+
+@dataclass
+class Book:
+    """What a chunk's operations refer to, locked: read before, brought forward by ``count``.
+
+    ``linee`` by (order, piece); ``somme_magazzino`` piece-microseconds of each piece that was
+    made for no order line; ``fasi_finali`` last working step of each piece.
+    """
+
+    linee: dict[tuple[int, str], Line]
+    somme_magazzino: dict[str, int]
+    fasi_finali: dict[str, str]
+    fittizi: frozenset[int] = field(default_factory=frozenset)
+
+
+def piece_microseconds(operation: Production) -> int:
+    """What the operation made: one piece for a forging, rate × duration for CNC, else 0."""
+    if operation.tipo_operazione == FORGIATURA:
+        return PIECE
+    if operation.pezzi_prodotti is None:
+        return 0
+    if operation.numero_pezzi_ora is None or operation.durata is None:
+        return int(operation.pezzi_prodotti * PIECE)
+    return int(operation.numero_pezzi_ora * operation.durata.scaleb(6))
+
+
+def count(operations: Iterable[Production], book: Book) -> list[Counted]:
+    """What each operation gives, in the order given; ``book`` is brought forward."""
+    return [_count_one(operation, book) for operation in operations]
+
+
+def _count_one(operation: Production, book: Book) -> Counted:
+    order, piece = operation.id_ordine, operation.codice_pezzo
+
+    def outcome(esito: str) -> Counted:
+        return Counted(operation.id_operazione, order, piece, esito)
+
+    if piece is None or operation.tipo_operazione is None:
+        return outcome(Esito.NON_ATTRIBUIBILE)
+    if order in book.fittizi:
+        return outcome(Esito.FITTIZIO)
+    if operation.tipo_operazione != book.fasi_finali[piece]:
+        return outcome(Esito.FASE_INTERMEDIA)
+    made = piece_microseconds(operation)
+    line = book.linee.get((order, piece)) if order is not None else None
+    before = line.somma if line else book.somme_magazzino.get(piece, 0)
+    if before + made > MAX_SUM:
+        return outcome(Esito.NON_ATTRIBUIBILE)
+    pieces = (before + made) // PIECE - before // PIECE
+    if line is None:
+        book.somme_magazzino[piece] = before + made
+        return outcome(Esito.MAGAZZINO)._replace(
+            pezzi_us=made, pezzi=pieces, eccedenza=pieces, sciolta=True
+        )
+    line.somma += made
+    given = min(pieces, line.rimanente) if line.aperta else 0
+    line.rimanente -= given
+    return outcome(Esito.ORDINE if line.aperta else Esito.MAGAZZINO)._replace(
+        pezzi_us=made, pezzi=pieces, dati=given, eccedenza=pieces - given
+    )

@@ -1,0 +1,44 @@
+"""The stock ledger: the one place where ``magazzino.quantita_disponibile`` changes.
+
+All functions run inside the caller's MySQL transaction, which holds the stock rows' locks.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from orders.models import Magazzino, MovimentoMagazzino
+
+Causa = MovimentoMagazzino.Causa
+
+
+def lock_stock(pezzi: Iterable[str]) -> dict[str, Magazzino]:
+    """The stock rows of these pieces, locked in key order; a missing row is made, at 0."""
+    codes = set(pezzi)
+    known = set(Magazzino.objects.filter(pezzo__in=codes).values_list("pezzo", flat=True))
+    for code in sorted(codes - known):
+        Magazzino.objects.get_or_create(pezzo_id=code)
+    rows = Magazzino.objects.filter(pezzo__in=codes).order_by("pk").select_for_update()
+    return {row.pezzo_id: row for row in rows if row.pezzo_id is not None}
+
+
+def book(movements: Iterable[MovimentoMagazzino], now: datetime) -> None:
+    """Writes the movements and changes each stock figure by their sum; zeros are left out.
+
+    The first movement of a stock row takes its figure as the opening one.
+    """
+    written = [movement for movement in movements if movement.quantita]
+    changes: dict[int, int] = {}
+    for movement in written:
+        movement.creato_il = now
+        changes[movement.magazzino_id] = changes.get(movement.magazzino_id, 0) + movement.quantita
+    for pk in sorted(changes):
+        # MySQL assigns from left to right: the opening figure must be read before the change.
+        Magazzino.objects.filter(pk=pk).update(
+            quantita_iniziale=Coalesce("quantita_iniziale", "quantita_disponibile"),
+            quantita_disponibile=F("quantita_disponibile") + changes[pk],
+            data_ultimo_aggiornamento=now,
+        )
+    MovimentoMagazzino.objects.bulk_create(written)

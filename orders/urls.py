@@ -1,0 +1,14 @@
+from django.urls import re_path
+
+from orders import views
+
+# /x, /x/ and /api/v1/x are one view; a redirect would lose the body (contract.md).
+ENDPOINTS = {
+    "ordine": views.WhatToMake,
+    "aggiorna/ordine": views.UpdateOrders,
+}
+
+urlpatterns = [
+    re_path(rf"^(?:api/v1/)?{path}/?$", view.as_view(), name=path)
+    for path, view in ENDPOINTS.items()
+]

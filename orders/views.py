@@ -1,0 +1,24 @@
+"""What to make next, and bringing the orders up to date."""
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ingestion import run_answers
+from ingestion.models import EsecuzioneEtl
+from orders.next_lines import next_lines
+
+
+class WhatToMake(APIView):
+    """GET /ordine: a bare list, as the flows expect it."""
+
+    def get(self, request: Request) -> Response:
+        return Response(next_lines(fictitious=settings.ORDINI_FITTIZI == "crea"))
+
+
+class UpdateOrders(APIView):
+    def post(self, request: Request) -> Response:
+        return run_answers.start_and_answer(
+            request, EsecuzioneEtl.Tipo.ORDINI, settings.RUN_WAIT_SECONDS
+        )

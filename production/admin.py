@@ -1,0 +1,425 @@
+"""Production in the admin: operations and anomalies to look at, master data to edit."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from production.admin_lists import (
+    DateRangeFilter,
+    EditableAdmin,
+    MasterDataFilter,
+    NumberSearchMixin,
+    ReadOnlyAdmin,
+    ReadOnlyMixin,
+    TextFilter,
+    badge,
+    moment_column,
+    readable_duration,
+    row_number,
+    short_column,
+)
+from production.models import (
+    Acciaio,
+    Anomalia,
+    AnomaliaOperazione,
+    Cnc,
+    Esito,
+    Forgiatura,
+    Macchinario,
+    Operatore,
+    Operazione,
+    Pezzo,
+    TipoFermo,
+    TipoOperazione,
+)
+
+ESITO_KIND = {
+    Esito.CONFORME: "ok",
+    Esito.FUORI_SPECIFICA: "error",
+    Esito.NON_VALUTABILE: "waiting",
+}
+
+# --- Filters ------------------------------------------------------------------------------
+
+
+class PezzoFilter(MasterDataFilter):
+    title = _("pezzo")
+    parameter = "pezzo"
+    lookup = "pezzo"
+    master = Pezzo
+    words = ("codice_pezzo", "nome")
+
+
+class MacchinarioFilter(MasterDataFilter):
+    title = _("macchinario")
+    parameter = "macchinario"
+    lookup = "macchinario"
+    master = Macchinario
+    words = ("codice_macchinario", "tipo")
+
+
+class AnomaliaPezzoFilter(PezzoFilter):
+    lookup = "operazione__pezzo"
+
+
+class AnomaliaMacchinarioFilter(MacchinarioFilter):
+    lookup = "operazione__macchinario"
+
+
+class TipoAnomaliaFilter(TextFilter):
+    title = _("tipo di anomalia")
+    parameter = "tipo"
+    inputs_template = "admin/filter_inputs/select.html"
+
+    def options(self) -> list[tuple[str, Any]]:
+        return [(str(kind.pk), kind) for kind in Anomalia.objects.all()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        return queryset.filter(anomalia_id=row_number(self.text))
+
+
+class InizioFilter(DateRangeFilter):
+    title = _("inizio")
+    field = "timestamp_inizio"
+
+
+class CreataFilter(DateRangeFilter):
+    title = _("data di caricamento")
+    field = "creata_il"
+
+
+class LavorazioneFilter(admin.SimpleListFilter):
+    """Without "unknown", which is rare and has no index: those are the anomalies of type 101."""
+
+    title = _("lavorazione")
+    parameter_name = "tipo_operazione"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return list(TipoOperazione.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(tipo_operazione=self.value()) if self.value() else queryset
+
+
+# --- Operations and anomalies -------------------------------------------------------------
+
+
+class OperazioneInline(ReadOnlyMixin):
+    """A part of an operation, shown to whoever may see the operation."""
+
+    extra = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("production.view_operazione")
+
+
+class ForgiaturaInline(OperazioneInline, admin.StackedInline):
+    model = Forgiatura
+    fields = (
+        ("peso_effettivo", "peso_nominale", "scarto_peso", "scarto_peso_pct"),
+        (
+            "temperatura_effettiva",
+            "temperatura_nominale",
+            "scarto_temperatura",
+            "scarto_temperatura_pct",
+        ),
+        "esito_badge",
+    )
+    readonly_fields = ("esito_badge",)
+
+    @admin.display(description=_("esito"))
+    def esito_badge(self, row: Forgiatura) -> SafeString | None:
+        if row.esito is None:
+            return None
+        return badge(ESITO_KIND.get(Esito(row.esito), "waiting"), row.get_esito_display())
+
+
+class CncInline(OperazioneInline, admin.StackedInline):
+    model = Cnc
+    fields = (("numero_pezzi_ora", "pezzi_prodotti", "tipo_fermo"),)
+
+
+class AnomaliaInline(OperazioneInline, admin.TabularInline):
+    model = AnomaliaOperazione
+    fields = ("anomalia", "campo", "valore_ricevuto", "note", "origine", "creata")
+    readonly_fields = ("creata",)
+    ordering = ("internal_id",)
+    creata = staticmethod(moment_column(AnomaliaOperazione, "creata_il"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("anomalia")
+
+
+DETAIL_INLINES: dict[str | None, type[Any]] = {
+    TipoOperazione.FORGIATURA: ForgiaturaInline,
+    TipoOperazione.CNC: CncInline,
+}
+
+
+@admin.register(Operazione)
+class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
+    inizio = moment_column(Operazione, "timestamp_inizio")
+    fine = moment_column(Operazione, "timestamp_fine")
+
+    list_display = (
+        "id_operazione",
+        "lavorazione",
+        "pezzo",
+        "macchinario",
+        "operatore",
+        inizio,
+        fine,
+        "durata_leggibile",
+        "numero_anomalie",
+    )
+    list_select_related = ("pezzo", "macchinario", "operatore")
+    list_filter = (LavorazioneFilter, InizioFilter, PezzoFilter, MacchinarioFilter)
+    sortable_by = ("id_operazione", inizio)
+    search_help_text = _("Numero dell'operazione.")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "lavorazione",
+                    "pezzo",
+                    "macchinario",
+                    "operatore",
+                    "ordine",
+                    inizio,
+                    fine,
+                    "durata_leggibile",
+                )
+            },
+        ),
+        (_("Provenienza"), {"fields": ("id_operazione", "record_ricevuto")}),
+    )
+    readonly_fields = ("lavorazione", inizio, fine, "durata_leggibile", "record_ricevuto")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operazione]:
+        anomalies = (
+            AnomaliaOperazione.objects.filter(operazione=OuterRef("pk"))
+            .order_by()
+            .values("operazione")
+            .annotate(number=Count("pk"))
+            .values("number")
+        )
+        number = Coalesce(Subquery(anomalies, output_field=IntegerField()), 0)
+        return super().get_queryset(request).annotate(anomalies_number=number)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[type[Any]]:
+        detail = DETAIL_INLINES.get(obj.tipo_operazione) if obj else None
+        return [detail, AnomaliaInline] if detail else [AnomaliaInline]
+
+    @admin.display(description=_("lavorazione"))
+    def lavorazione(self, row: Operazione) -> str | None:
+        return row.get_tipo_operazione_display() if row.tipo_operazione else None
+
+    @admin.display(description=_("durata"))
+    def durata_leggibile(self, row: Operazione) -> str | None:
+        return readable_duration(row.durata)
+
+    @admin.display(description=_("anomalie"))
+    def numero_anomalie(self, row: Any) -> SafeString | int:
+        number = row.anomalies_number
+        return badge("warning", number) if number else number
+
+    @admin.display(description=_("record ricevuto"))
+    def record_ricevuto(self, row: Operazione) -> SafeString | None:
+        """The address is all that is known here of the raw record: it lives in PostgreSQL."""
+        if row.raw_uid is None:
+            return None
+        url = reverse("admin:ingestion_rawoperazione_by_uid", args=[row.raw_uid])
+        return format_html('<a href="{}">{}</a>', url, row.raw_uid)
+
+
+@admin.register(AnomaliaOperazione)
+class AnomaliaOperazioneAdmin(ReadOnlyAdmin):
+    creata = moment_column(AnomaliaOperazione, "creata_il")
+    valore = short_column(AnomaliaOperazione, "valore_ricevuto", 40)
+    nota = short_column(AnomaliaOperazione, "note", 160)
+
+    list_display = (
+        creata,
+        "anomalia",
+        "pezzo",
+        "macchinario",
+        "campo",
+        valore,
+        nota,
+        "origine",
+        "vai_operazione",
+    )
+    list_select_related = ("anomalia", "operazione")
+    list_filter = (
+        TipoAnomaliaFilter,
+        "origine",
+        CreataFilter,
+        AnomaliaPezzoFilter,
+        AnomaliaMacchinarioFilter,
+    )
+    sortable_by = (creata,)
+    fields = (
+        "anomalia",
+        "vai_operazione",
+        "pezzo",
+        "macchinario",
+        "campo",
+        "valore_ricevuto",
+        "note",
+        "origine",
+        creata,
+    )
+    readonly_fields = ("vai_operazione", "pezzo", "macchinario", creata)
+
+    @admin.display(description=_("pezzo"))
+    def pezzo(self, row: AnomaliaOperazione) -> str | None:
+        return row.operazione.pezzo_id
+
+    @admin.display(description=_("macchinario"))
+    def macchinario(self, row: AnomaliaOperazione) -> str | None:
+        return row.operazione.macchinario_id
+
+    @admin.display(description=_("operazione"))
+    def vai_operazione(self, row: AnomaliaOperazione) -> SafeString:
+        url = reverse("admin:production_operazione_change", args=[row.operazione_id])
+        return format_html('<a href="{}">{}</a>', url, row.operazione_id)
+
+
+# --- Master data --------------------------------------------------------------------------
+
+
+class MasterDataAdmin(EditableAdmin):
+    """Master data; ``code`` is the field that others refer to, fixed once the row exists."""
+
+    code: str
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        fixed = (self.code,) if obj else ()
+        return (*fixed, *self.readonly_fields)
+
+
+@admin.register(Pezzo)
+class PezzoAdmin(MasterDataAdmin):
+    code = "codice_pezzo"
+    search_fields = ("codice_pezzo", "nome")
+    list_display = (
+        "codice_pezzo",
+        "nome",
+        "tipo_acciaio",
+        "peso_min",
+        "peso_max",
+        "temperatura_min",
+        "temperatura_max",
+        "fase_finale",
+    )
+    list_select_related = ("tipo_acciaio",)
+    list_filter = ("fase_finale",)
+    autocomplete_fields = ("tipo_acciaio",)
+    fieldsets = (
+        (None, {"fields": ("codice_pezzo", "nome", "descrizione", "fase_finale")}),
+        (
+            _("Limiti di specifica"),
+            {
+                "description": _("Estremi compresi. Un limite vuoto non controlla nulla."),
+                "fields": (("peso_min", "peso_max"), ("temperatura_min", "temperatura_max")),
+            },
+        ),
+        (_("Materiale e prezzo"), {"fields": ("tipo_acciaio", "prezzo", "immagine")}),
+    )
+
+
+@admin.register(Macchinario)
+class MacchinarioAdmin(MasterDataAdmin):
+    code = "codice_macchinario"
+    search_fields = ("codice_macchinario", "tipo")
+    list_display = ("codice_macchinario", "tipo", "id_costo")
+    fields = ("codice_macchinario", "tipo", "id_costo")
+
+
+@admin.register(Operatore)
+class OperatoreAdmin(MasterDataAdmin):
+    code = "codice_operatore"
+    search_fields = ("codice_operatore", "nome", "cognome")
+    list_display = ("codice_operatore", "cognome", "nome", "id_costo")
+    fields = ("codice_operatore", "nome", "cognome", "id_costo")
+
+
+@admin.register(Acciaio)
+class AcciaioAdmin(MasterDataAdmin):
+    code = "tipo_acciaio"
+    search_fields = ("tipo_acciaio",)
+    list_display = ("tipo_acciaio", "prezzo_al_kg")
+    fields = ("tipo_acciaio", "prezzo_al_kg")
+
+
+class WordsPerLineField(forms.CharField):
+    """A list of words, edited as one word a line."""
+
+    widget = forms.Textarea(attrs={"rows": 6, "cols": 40})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [word.strip() for word in (value or "").splitlines() if word.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(data) != (initial or [])
+
+
+class TipoFermoForm(forms.ModelForm):
+    sinonimi = WordsPerLineField(
+        label=_("sinonimi"),
+        required=False,
+        help_text=_(
+            "Le altre parole con cui le macchine indicano questo fermo, una per riga; "
+            "maiuscole e minuscole sono uguali."
+        ),
+    )
+
+    class Meta:
+        model = TipoFermo
+        fields = ("codice", "descrizione", "classe", "sinonimi")
+
+
+@admin.register(TipoFermo)
+class TipoFermoAdmin(MasterDataAdmin):
+    code = "codice"
+    search_fields = ("codice", "descrizione")
+    form = TipoFermoForm
+    list_display = ("codice", "descrizione", "classe", "altre_parole")
+    list_filter = ("classe",)
+    fields = ("codice", "descrizione", "classe", "sinonimi")
+
+    @admin.display(description=_("sinonimi"))
+    def altre_parole(self, row: TipoFermo) -> str:
+        return ", ".join(map(str, row.sinonimi))
+
+
+@admin.register(Anomalia)
+class AnomaliaAdmin(MasterDataAdmin):
+    """The catalogue: names and notes may be reworded; numbers and their meaning are fixed."""
+
+    code = "id_anomalia"
+    search_fields = ("tipo_anomalia", "note")
+    list_display = ("id_anomalia", "tipo_anomalia", "note")
+    list_display_links = ("id_anomalia", "tipo_anomalia")
+    fields = ("id_anomalia", "tipo_anomalia", "note")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
