@@ -1,0 +1,148 @@
+"""Fixtures that the whole suite shares. What tests need as rows is made by builders.py."""
+
+import copy
+import importlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connections
+from django.test import Client
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ
+
+from tests import builders
+
+LOADED_TABLES = ("operazioni", "forgiatura", "cnc", "anomalia_operazione")
+SERVERS = {"default": "postgresql", "production": "mysql"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # WhiteNoise misses the folder that collectstatic makes; the tests need none.
+    config.addinivalue_line("filterwarnings", "ignore:No directory at:UserWarning")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that needs the real servers fails without them: skipped, it would prove nothing."""
+    if item.get_closest_marker("servers"):
+        vendors = {alias: connections[alias].vendor for alias in connections}
+        if vendors != SERVERS:
+            pytest.fail(
+                "needs PostgreSQL and MariaDB: python -m tests.servers -- pytest", pytrace=False
+            )
+
+
+@pytest.fixture
+def catalogue() -> None:
+    """The rows that migrations seed; transactional tests empty the tables after themselves."""
+    migration = importlib.import_module("production.migrations.0002_catalogue")
+    migration.seed(apps, SimpleNamespace(connection=connections["production"]))
+
+
+@pytest.fixture
+def plant(catalogue: None) -> None:
+    """Catalogue and master data: what ``builders.make_plant`` says."""
+    builders.make_plant()
+
+
+@pytest.fixture
+def anonymous() -> Client:
+    """An HTTP client without a key; an exception of the server is an answer, as in production."""
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def api() -> Client:
+    """An HTTP client with the key."""
+    return Client(raise_request_exception=False, headers={"X-API-KEY": settings.API_KEY})
+
+
+def _run_queue() -> int:
+    done = 0
+    for entry in OrmQ.objects.order_by("pk"):
+        task = entry.task
+        entry.delete()
+        import_string(task["func"])(*task["args"], **task["kwargs"])
+        done += 1
+    return done
+
+
+@pytest.fixture
+def run_queue() -> Callable[[], int]:
+    """Runs the tasks that wait in the queue's table, in this thread; returns how many."""
+    return _run_queue
+
+
+@pytest.fixture
+def worker() -> Iterator[None]:
+    """A thread that takes tasks from the queue's table, as qcluster does."""
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stop.wait(0.05):
+                _run_queue()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The transfer retries at once; the list gets the seconds it would have waited."""
+    pauses: list[float] = []
+    monkeypatch.setattr("ingestion.transfer.pipeline.time.sleep", pauses.append)
+    return pauses
+
+
+@pytest.fixture
+def production_away() -> Callable[[], AbstractContextManager[None]]:
+    """``with production_away():`` the production database takes no connection."""
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        working = connections["production"]
+        config = copy.deepcopy(working.settings_dict)
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))  # the port is taken, and nobody listens
+            if working.vendor == "sqlite":
+                config["NAME"] = "/nonexistent/production.sqlite3"
+            else:
+                config["PORT"] = deaf.getsockname()[1]
+            connections["production"] = type(working)(config, "production")
+            try:
+                yield
+            finally:
+                connections["production"].close()
+                connections["production"] = working
+
+    return away
+
+
+Contents = dict[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def table_contents() -> Callable[..., Contents]:
+    """Every value of every row of the tables that a transfer writes, or of those named."""
+
+    def read(*tables: str, alias: str = "production") -> Contents:
+        contents: Contents = {}
+        with connections[alias].cursor() as cursor:
+            for table in tables or LOADED_TABLES:
+                cursor.execute(f"SELECT * FROM {table} ORDER BY 1")
+                contents[table] = list(cursor.fetchall())
+        return contents
+
+    return read

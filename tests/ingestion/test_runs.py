@@ -1,0 +1,415 @@
+"""The run row as lease: who may start, who is dead, who must stop."""
+
+import socket
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connections, transaction
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from ingestion import runs
+from ingestion.models import EsecuzioneEtl, RawOperazione
+from tests.builders import (
+    make_active_esecuzione,
+    make_dead_esecuzione,
+    make_esecuzione,
+    make_raw_operazione,
+    make_raw_operazioni,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
+
+Stato = EsecuzioneEtl.Stato
+DEAD_AFTER = timedelta(minutes=3)
+
+
+def start(run):
+    runs.start(run, DEAD_AFTER, timezone.now())
+
+
+def tries():
+    return list(RawOperazione.objects.order_by("pk").values_list("tentativi", flat=True))
+
+
+# --- One at a time --------------------------------------------------------------------------
+
+
+def test_a_queued_run_starts():
+    run = make_esecuzione()
+
+    start(run)
+
+    assert run.stato == Stato.IN_CORSO
+    assert run.iniziata_il == run.battito_il
+    assert run.processo == runs.this_process()
+
+
+def test_a_second_start_is_refused():
+    active = make_active_esecuzione()
+    second = make_esecuzione()
+
+    with pytest.raises(runs.RunAlreadyActive) as refusal:
+        start(second)
+
+    assert refusal.value.active == active
+    second.refresh_from_db()
+    assert second.stato == Stato.IN_CODA
+
+
+def test_runs_of_two_kinds_do_not_wait_for_each_other():
+    make_active_esecuzione(tipo=EsecuzioneEtl.Tipo.ORDINI)
+    run = make_esecuzione()
+
+    start(run)
+
+    assert run.stato == Stato.IN_CORSO
+
+
+def test_of_many_starts_at_once_one_wins():
+    contenders = [make_esecuzione() for _ in range(4)]
+    barrier = threading.Barrier(len(contenders))
+    outcomes = []
+
+    def contend(run):
+        try:
+            barrier.wait()
+            start(run)
+            outcomes.append("started")
+        except runs.RunAlreadyActive:
+            outcomes.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=contend, args=(run,)) for run in contenders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["refused", "refused", "refused", "started"]
+    assert EsecuzioneEtl.objects.filter(stato=Stato.IN_CORSO).count() == 1
+
+
+@pytest.mark.parametrize("stato", [Stato.OK, Stato.ERRORE, Stato.INTERROTTA])
+def test_a_run_starts_only_from_the_queue(stato):
+    run = make_esecuzione(stato=stato)
+
+    with pytest.raises(runs.LeaseLost):
+        start(run)
+
+
+def test_a_finished_run_frees_its_place():
+    first, second = make_esecuzione(), make_esecuzione()
+    start(first)
+    runs.finish(first, Stato.OK, "Fatto.", letti=1, caricati=1)
+
+    start(second)
+
+    assert (first.stato, first.messaggio, first.letti) == (Stato.OK, "Fatto.", 1)
+    assert first.finita_il
+    assert second.stato == Stato.IN_CORSO
+
+
+# --- Patience -------------------------------------------------------------------------------
+
+
+def test_waits_for_the_active_run_to_end(monkeypatch):
+    active, waiting = make_active_esecuzione(), make_esecuzione()
+    monkeypatch.setattr(
+        runs.time, "sleep", lambda seconds: runs.finish(active, Stato.OK, "Fatto.")
+    )
+
+    runs.start_when_free(waiting, DEAD_AFTER, timedelta(minutes=10))
+
+    assert waiting.stato == Stato.IN_CORSO
+
+
+def test_gives_up_when_patience_ends(monkeypatch):
+    make_active_esecuzione()
+    waiting = make_esecuzione()
+    pauses = []
+    monkeypatch.setattr(runs.time, "sleep", pauses.append)
+
+    with pytest.raises(runs.RunAlreadyActive):
+        runs.start_when_free(waiting, DEAD_AFTER, timedelta(milliseconds=50))
+
+    assert pauses
+
+
+# --- The dead -------------------------------------------------------------------------------
+
+
+def vanished_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def here(pid):
+    return f"{socket.gethostname()}:{pid}"
+
+
+def test_a_silent_run_is_taken_over():
+    dead, run = make_dead_esecuzione(), make_esecuzione()
+
+    start(run)
+
+    dead.refresh_from_db()
+    assert dead.stato == Stato.INTERROTTA
+    assert dead.finita_il
+    assert "processo si è fermato" in dead.messaggio
+    assert run.stato == Stato.IN_CORSO
+
+
+def test_a_run_whose_process_vanished_is_taken_over_at_once():
+    dead = make_active_esecuzione(processo=here(vanished_pid()))
+    run = make_esecuzione()
+
+    start(run)
+
+    dead.refresh_from_db()
+    assert dead.stato == Stato.INTERROTTA
+
+
+@pytest.mark.parametrize(
+    ("processo", "age", "dead"),
+    [
+        ("altro-host:1", DEAD_AFTER - timedelta(seconds=1), False),
+        ("altro-host:1", DEAD_AFTER + timedelta(seconds=1), True),
+        ("", timedelta(0), False),
+        (runs.this_process(), timedelta(0), False),
+        (here(1), timedelta(0), False),  # alive, another user's
+        (runs.this_process(), DEAD_AFTER + timedelta(seconds=1), True),  # alive, but stuck
+        (here("x"), timedelta(0), False),
+    ],
+)
+def test_who_is_dead(processo, age, dead):
+    now = timezone.now()
+    run = EsecuzioneEtl(processo=processo, battito_il=now - age)
+
+    assert runs.is_dead(run, DEAD_AFTER, now) is dead
+
+
+def test_a_run_that_never_beat_is_dead():
+    assert runs.is_dead(EsecuzioneEtl(processo="altro-host:1"), DEAD_AFTER, timezone.now())
+
+
+def test_the_rows_it_had_in_hand_are_tried_once_more():
+    rows = make_raw_operazioni(5)
+    make_dead_esecuzione(batch_da=rows[1].pk, batch_a=rows[3].pk)
+
+    start(make_esecuzione())
+
+    assert tries() == [0, 1, 1, 1, 0]
+
+
+def test_only_rows_still_pending_count_a_try():
+    rows = [make_raw_operazione(stato=stato) for stato in ("PENDING", "PROCESSED", "ERROR")]
+    make_dead_esecuzione(batch_da=rows[0].pk, batch_a=rows[2].pk)
+
+    start(make_esecuzione())
+
+    assert tries() == [1, 0, 0]
+
+
+def test_a_run_that_died_between_batches_had_nothing_in_hand():
+    make_raw_operazione()
+    make_dead_esecuzione()
+
+    start(make_esecuzione())
+
+    assert tries() == [0]
+
+
+def test_a_row_of_another_batch_that_lies_between_is_not_blamed():
+    """A batch of new rows passes over those that were in hand before: they go one by one."""
+    rows = [make_raw_operazione(tentativi=count) for count in (0, 2, 0)]
+    make_dead_esecuzione(batch_da=rows[0].pk, batch_a=rows[2].pk)
+
+    start(make_esecuzione())
+
+    assert tries() == [1, 2, 1]
+
+
+def test_a_row_that_was_alone_in_hand_is_blamed_again():
+    row = make_raw_operazione(tentativi=2)
+    make_dead_esecuzione(batch_da=row.pk, batch_a=row.pk)
+
+    start(make_esecuzione())
+
+    assert tries() == [3]
+
+
+def test_a_run_that_comes_back_to_life_is_not_closed():
+    dead = make_dead_esecuzione(batch_da=make_raw_operazione().pk, batch_a=10**9)
+    seen = EsecuzioneEtl.objects.get(pk=dead.pk)
+    runs.beat(dead)
+
+    runs.close_dead(seen, timezone.now())
+
+    dead.refresh_from_db()
+    assert dead.stato == Stato.IN_CORSO
+    assert tries() == [0]
+
+
+def test_two_that_find_the_same_run_dead_blame_its_rows_once():
+    row = make_raw_operazione()
+    dead = make_dead_esecuzione(batch_da=row.pk, batch_a=row.pk)
+    seen = EsecuzioneEtl.objects.get(pk=dead.pk)
+
+    runs.close_dead(dead, timezone.now())
+    runs.close_dead(seen, timezone.now())
+
+    assert tries() == [1]
+
+
+# --- The lease is lost ----------------------------------------------------------------------
+
+
+def test_a_heartbeat_keeps_the_counters():
+    run = make_active_esecuzione()
+
+    runs.beat(run, letti=5, batch_da=1, batch_a=9)
+
+    before = run.battito_il
+    run.refresh_from_db()
+    assert (run.letti, run.batch_da, run.batch_a) == (5, 1, 9)
+    assert run.battito_il > before
+
+
+def test_a_run_that_was_closed_must_stop():
+    old = make_dead_esecuzione()
+    start(make_esecuzione())
+
+    with pytest.raises(runs.LeaseLost):
+        runs.beat(old)
+
+
+def test_a_run_that_was_closed_stays_closed():
+    old = make_dead_esecuzione()
+    start(make_esecuzione())
+
+    runs.finish(old, Stato.OK, "Fatto.", caricati=9)
+
+    assert old.stato == Stato.INTERROTTA
+    assert old.caricati == 0
+
+
+# --- The queue ------------------------------------------------------------------------------
+
+
+def test_a_run_is_queued_with_its_task():
+    run = runs.enqueue("transfer", "admin", avviata_da="anna", request_id="r-1")
+
+    assert (run.tipo, run.origine, run.stato) == ("transfer", "admin", Stato.IN_CODA)
+    assert (run.avviata_da, run.request_id) == ("anna", "r-1")
+    assert [entry.task["args"] for entry in OrmQ.objects.all()] == [(run.pk,)]
+
+
+def test_a_run_that_waits_is_joined():
+    first = runs.enqueue("transfer", "api")
+
+    assert runs.enqueue("transfer", "admin") == first
+    assert OrmQ.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"creata_il": timezone.now() - runs.JOINABLE_FOR - timedelta(seconds=5)},
+        {"tipo": EsecuzioneEtl.Tipo.ORDINI},
+        {"stato": Stato.IN_CORSO},
+        {"stato": Stato.OK},
+    ],
+)
+def test_another_run_is_not_joined(other):
+    old = make_esecuzione(**other)
+
+    assert runs.enqueue("transfer", "api") != old
+    assert OrmQ.objects.count() == 1
+
+
+@pytest.mark.servers
+def test_a_run_that_is_joined_starts_after_our_commit():
+    """It waits for our row lock, so it sees the rows that we are about to store."""
+    run = runs.enqueue("transfer", "api")
+    started = threading.Event()
+    order = []
+
+    def begin():
+        try:
+            started.set()
+            start(run)
+            order.append(("started", RawOperazione.objects.count()))
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=begin)
+    with transaction.atomic(using="default"):
+        runs.enqueue("transfer", "api")
+        make_raw_operazione()
+        thread.start()
+        started.wait()
+        thread.join(timeout=0.3)
+        order.append("commit")
+    thread.join()
+
+    assert order == ["commit", ("started", 1)]
+
+
+def test_a_queued_run_that_never_started_is_closed():
+    lost = make_esecuzione(creata_il=timezone.now() - runs.LOST_AFTER - timedelta(seconds=5))
+    fresh = make_esecuzione()
+    active = make_active_esecuzione(creata_il=timezone.now() - timedelta(days=1))
+
+    assert runs.close_lost("transfer", timezone.now()) == 1
+
+    for run in (lost, fresh, active):
+        run.refresh_from_db()
+    assert [run.stato for run in (lost, fresh, active)] == [
+        Stato.INTERROTTA,
+        Stato.IN_CODA,
+        Stato.IN_CORSO,
+    ]
+    assert lost.messaggio
+
+
+# --- How a run looks ------------------------------------------------------------------------
+
+TEXTS = {"tipo", "origine", "avviata_da", "stato", "iniziata_il", "finita_il", "messaggio"}
+NUMBERS = {
+    "id",
+    "durata_s",
+    "letti",
+    "caricati",
+    "gia_presenti",
+    "in_errore",
+    "anomalie",
+    "rimanenti",
+}
+
+
+@pytest.mark.parametrize("make", [make_esecuzione, make_active_esecuzione, make_dead_esecuzione])
+def test_a_run_has_the_same_members_and_types_from_start_to_end(make):
+    shown = runs.as_json(make())
+
+    assert set(shown) == TEXTS | NUMBERS
+    assert all(isinstance(shown[name], str) for name in TEXTS)
+    assert all(isinstance(shown[name], int | float) for name in NUMBERS)
+
+
+def test_times_of_a_run():
+    began = datetime(2024, 12, 20, 10, 0, 0, 123456, tzinfo=UTC)
+    run = make_esecuzione(
+        stato=Stato.OK, iniziata_il=began, finita_il=began + timedelta(seconds=90.5)
+    )
+
+    shown = runs.as_json(run)
+
+    assert shown["iniziata_il"] == "2024-12-20T10:00:00.123Z"
+    assert shown["durata_s"] == 90.5
+    assert runs.as_json(make_esecuzione())["iniziata_il"] == ""
