@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from ingestion.transfer.failures import Failure, classify
+from production.admin_lists import EMPTY
 
 logger = logging.getLogger("etl")
 
@@ -65,7 +66,7 @@ class PortalAdminSite(admin.AdminSite):
     site_header = _("Portale ETL · forgia e CNC")
     index_title = _("Stabilimento")
     site_url = None  # the admin is the site
-    empty_value_display = "—"
+    empty_value_display = EMPTY
 
     def register(
         self,

@@ -3,10 +3,12 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from etlportal.api.errors import JSON_TYPE
+
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """Says only that the process answers; for load balancers, without a key."""
-    return JsonResponse({"ok": True})
+    return JsonResponse({"ok": True}, content_type=JSON_TYPE)
 
 
 urlpatterns = [

@@ -31,6 +31,7 @@ from ingestion import runs, services, status
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.payloads import TEXT_FIELDS
 from production.admin_lists import (
+    EMPTY,
     Column,
     DateRangeFilter,
     ReadOnlyAdmin,
@@ -62,10 +63,10 @@ RUN_KIND = {
 }
 
 
-def link_to(row: Any) -> SafeString | None:
-    """A link to the page of a batch or a run; None for None."""
+def link_to(row: Any) -> SafeString | str:
+    """A link to the page of a batch or a run."""
     if row is None:
-        return None
+        return EMPTY
     url = reverse(f"admin:ingestion_{row._meta.model_name}_change", args=[row.pk])
     return format_html('<a href="{}">{}</a>', url, row.pk)
 
@@ -122,9 +123,9 @@ def as_received(name: str) -> Column:
     """A read-only field that shows a text letter for letter, so that "" and " " are seen too."""
 
     @admin.display(description=label_of(RawOperazione, name))
-    def field(row: RawOperazione) -> SafeString | None:
+    def field(row: RawOperazione) -> SafeString | str:
         text = getattr(row, name)
-        return None if text is None else preformatted(text)
+        return EMPTY if text is None else preformatted(text)
 
     field.__name__ = name
     return field
@@ -134,9 +135,9 @@ def json_as_received(name: str) -> Column:
     """The same for a JSON column."""
 
     @admin.display(description=label_of(RawOperazione, name))
-    def field(row: RawOperazione) -> SafeString | None:
+    def field(row: RawOperazione) -> SafeString | str:
         value = getattr(row, name)
-        return None if value is None else preformatted(json.dumps(value, ensure_ascii=False))
+        return EMPTY if value is None else preformatted(json.dumps(value, ensure_ascii=False))
 
     field.__name__ = name
     return field
@@ -245,6 +246,16 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         messages.warning(request, sentence)
         return redirect("admin:ingestion_rawoperazione_changelist")
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "may_requeue": self.has_requeue_permission(request)}
+        return super().change_view(request, object_id, form_url, context)
+
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ingestion.change_rawoperazione")
 
@@ -270,25 +281,25 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         return badge(RAW_KIND[RawOperazione.Stato(row.stato)], row.get_stato_display())
 
     @admin.display(description=_("esecuzione"))
-    def vai_esecuzione(self, row: RawOperazione) -> SafeString | None:
+    def vai_esecuzione(self, row: RawOperazione) -> SafeString | str:
         return link_to(row.esecuzione)
 
     @admin.display(description=_("lotto"))
-    def vai_lotto(self, row: RawOperazione) -> SafeString | None:
+    def vai_lotto(self, row: RawOperazione) -> SafeString | str:
         if row.lotto_id is None:
-            return None
+            return EMPTY
         url = reverse("admin:ingestion_lottoricevuto_change", args=[row.lotto_id])
         return format_html('<a href="{}">{}</a>', url, row.lotto_id)
 
     @admin.display(description=_("operazione in produzione"))
-    def vai_operazione(self, row: RawOperazione) -> SafeString | str | None:
+    def vai_operazione(self, row: RawOperazione) -> SafeString | str:
         """Found by uid in the other database, which may be away."""
         try:
             number = Operazione.objects.filter(raw_uid=row.uid).values_list("pk", flat=True).first()
         except DatabaseError:
             return gettext("Il database di produzione (MySQL) ora non risponde.")
         if number is None:
-            return None
+            return EMPTY
         url = reverse("admin:production_operazione_change", args=[number])
         return format_html('<a href="{}">{}</a>', url, number)
 
@@ -357,7 +368,7 @@ class LottoRicevutoAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/ingestion/lottoricevuto/corpo.html", context)
 
     @admin.display(description=_("record per stato"))
-    def per_stato(self, lotto: LottoRicevuto) -> SafeString | None:
+    def per_stato(self, lotto: LottoRicevuto) -> SafeString | str:
         counts = (
             RawOperazione.objects.filter(lotto=lotto)
             .order_by("stato")
@@ -368,7 +379,7 @@ class LottoRicevutoAdmin(ReadOnlyAdmin):
             (raw_list(lotto=lotto.pk, stato__exact=stato), _state_and_number(stato, number))
             for stato, number in counts
         ]
-        return format_html_join(" ", '<a href="{}">{}</a>', rows) if rows else None
+        return format_html_join(" ", '<a href="{}">{}</a>', rows) if rows else EMPTY
 
     @admin.display(description=_("corpo"))
     def vai_corpo(self, lotto: LottoRicevuto) -> SafeString:
@@ -406,7 +417,6 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
         "stato_badge",
         "messaggio",
         "tipo",
-        "origine",
         creata,
         "durata",
         "letti",
@@ -502,17 +512,17 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
         return badge(RUN_KIND[EsecuzioneEtl.Stato(run.stato)], run.get_stato_display())
 
     @admin.display(description=_("durata"))
-    def durata(self, run: EsecuzioneEtl) -> str | None:
+    def durata(self, run: EsecuzioneEtl) -> str:
         if run.iniziata_il is None:
-            return None
+            return EMPTY
         return readable_duration(
             ((run.finita_il or timezone.now()) - run.iniziata_il).total_seconds()
         )
 
     @admin.display(description=_("record in errore"))
-    def vai_errori(self, run: EsecuzioneEtl) -> SafeString | None:
+    def vai_errori(self, run: EsecuzioneEtl) -> SafeString | str:
         if not run.in_errore:
-            return None
+            return EMPTY
         url = raw_list(esecuzione=run.pk, stato__exact=RawOperazione.Stato.ERROR)
         return format_html('<a href="{}">{}</a>', url, gettext("Mostra i record in errore"))
 

@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 from ingestion import payloads, run_answers, runs, services, status
 from ingestion.models import EsecuzioneEtl
 
+MAX_DIGITS = 20
+
 
 def _store(request: Request, *, start_transfer: bool) -> services.Receipt:
     body: Any = request.data  # the JSON and its bytes, from the parser in settings
@@ -84,7 +86,13 @@ class Status(APIView):
         wanted = request.query_params.get("esecuzione")
         if wanted is None:
             return Response(status.overview())
-        run = EsecuzioneEtl.objects.filter(pk=wanted).first() if wanted.isdecimal() else None
+        run = _run_numbered(wanted)
         if run is None:
             raise Http404
         return Response({"esecuzione": runs.as_json(run)})
+
+
+def _run_numbered(text: str) -> EsecuzioneEtl | None:
+    """The run of that number as text; Python refuses to convert thousands of digits."""
+    is_number = text.isdecimal() and len(text) < MAX_DIGITS
+    return EsecuzioneEtl.objects.filter(pk=text).first() if is_number else None

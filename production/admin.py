@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from production.admin_lists import (
+    EMPTY,
     DateRangeFilter,
     EditableAdmin,
     MasterDataFilter,
@@ -21,6 +22,7 @@ from production.admin_lists import (
     ReadOnlyMixin,
     TextFilter,
     badge,
+    breakable,
     moment_column,
     readable_duration,
     row_number,
@@ -124,30 +126,33 @@ class OperazioneInline(ReadOnlyMixin):
         return request.user.has_perm("production.view_operazione")
 
 
-class ForgiaturaInline(OperazioneInline, admin.StackedInline):
+class ForgiaturaInline(OperazioneInline, admin.TabularInline):
     model = Forgiatura
+    verbose_name_plural = _("Forgiatura")
     fields = (
-        ("peso_effettivo", "peso_nominale", "scarto_peso", "scarto_peso_pct"),
-        (
-            "temperatura_effettiva",
-            "temperatura_nominale",
-            "scarto_temperatura",
-            "scarto_temperatura_pct",
-        ),
         "esito_badge",
+        "peso_effettivo",
+        "peso_nominale",
+        "scarto_peso",
+        "scarto_peso_pct",
+        "temperatura_effettiva",
+        "temperatura_nominale",
+        "scarto_temperatura",
+        "scarto_temperatura_pct",
     )
     readonly_fields = ("esito_badge",)
 
     @admin.display(description=_("esito"))
-    def esito_badge(self, row: Forgiatura) -> SafeString | None:
+    def esito_badge(self, row: Forgiatura) -> SafeString | str:
         if row.esito is None:
-            return None
+            return EMPTY
         return badge(ESITO_KIND.get(Esito(row.esito), "waiting"), row.get_esito_display())
 
 
-class CncInline(OperazioneInline, admin.StackedInline):
+class CncInline(OperazioneInline, admin.TabularInline):
     model = Cnc
-    fields = (("numero_pezzi_ora", "pezzi_prodotti", "tipo_fermo"),)
+    verbose_name_plural = _("Lavorazione CNC")
+    fields = ("numero_pezzi_ora", "pezzi_prodotti", "tipo_fermo")
 
 
 class AnomaliaInline(OperazioneInline, admin.TabularInline):
@@ -187,23 +192,16 @@ class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
     list_filter = (LavorazioneFilter, InizioFilter, PezzoFilter, MacchinarioFilter)
     sortable_by = ("id_operazione", inizio)
     search_help_text = _("Numero dell'operazione.")
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "lavorazione",
-                    "pezzo",
-                    "macchinario",
-                    "operatore",
-                    "ordine",
-                    inizio,
-                    fine,
-                    "durata_leggibile",
-                )
-            },
-        ),
-        (_("Provenienza"), {"fields": ("id_operazione", "record_ricevuto")}),
+    fields = (
+        "lavorazione",
+        "pezzo",
+        "macchinario",
+        "operatore",
+        "ordine",
+        inizio,
+        fine,
+        "durata_leggibile",
+        "record_ricevuto",
     )
     readonly_fields = ("lavorazione", inizio, fine, "durata_leggibile", "record_ricevuto")
 
@@ -223,11 +221,11 @@ class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
         return [detail, AnomaliaInline] if detail else [AnomaliaInline]
 
     @admin.display(description=_("lavorazione"))
-    def lavorazione(self, row: Operazione) -> str | None:
-        return row.get_tipo_operazione_display() if row.tipo_operazione else None
+    def lavorazione(self, row: Operazione) -> str:
+        return row.get_tipo_operazione_display() if row.tipo_operazione else EMPTY
 
     @admin.display(description=_("durata"))
-    def durata_leggibile(self, row: Operazione) -> str | None:
+    def durata_leggibile(self, row: Operazione) -> str:
         return readable_duration(row.durata)
 
     @admin.display(description=_("anomalie"))
@@ -236,10 +234,10 @@ class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
         return badge("warning", number) if number else number
 
     @admin.display(description=_("record ricevuto"))
-    def record_ricevuto(self, row: Operazione) -> SafeString | None:
+    def record_ricevuto(self, row: Operazione) -> SafeString | str:
         """The address is all that is known here of the raw record: it lives in PostgreSQL."""
         if row.raw_uid is None:
-            return None
+            return EMPTY
         url = reverse("admin:ingestion_rawoperazione_by_uid", args=[row.raw_uid])
         return format_html('<a href="{}">{}</a>', url, row.raw_uid)
 
@@ -252,10 +250,10 @@ class AnomaliaOperazioneAdmin(ReadOnlyAdmin):
 
     list_display = (
         creata,
-        "anomalia",
+        "tipo",
         "pezzo",
         "macchinario",
-        "campo",
+        "campo_ricevuto",
         valore,
         nota,
         "origine",
@@ -283,13 +281,21 @@ class AnomaliaOperazioneAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("vai_operazione", "pezzo", "macchinario", creata)
 
+    @admin.display(description=_("anomalia"))
+    def tipo(self, row: AnomaliaOperazione) -> SafeString:
+        return breakable(row.anomalia)
+
+    @admin.display(description=_("campo"))
+    def campo_ricevuto(self, row: AnomaliaOperazione) -> SafeString | str:
+        return breakable(row.campo) if row.campo else EMPTY
+
     @admin.display(description=_("pezzo"))
-    def pezzo(self, row: AnomaliaOperazione) -> str | None:
-        return row.operazione.pezzo_id
+    def pezzo(self, row: AnomaliaOperazione) -> str:
+        return row.operazione.pezzo_id or EMPTY
 
     @admin.display(description=_("macchinario"))
-    def macchinario(self, row: AnomaliaOperazione) -> str | None:
-        return row.operazione.macchinario_id
+    def macchinario(self, row: AnomaliaOperazione) -> str:
+        return row.operazione.macchinario_id or EMPTY
 
     @admin.display(description=_("operazione"))
     def vai_operazione(self, row: AnomaliaOperazione) -> SafeString:
@@ -381,7 +387,7 @@ class WordsPerLineField(forms.CharField):
 
 class TipoFermoForm(forms.ModelForm):
     sinonimi = WordsPerLineField(
-        label=_("sinonimi"),
+        label=_("Sinonimi"),
         required=False,
         help_text=_(
             "Le altre parole con cui le macchine indicano questo fermo, una per riga; "

@@ -4,6 +4,7 @@ import copy
 import importlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
@@ -13,10 +14,12 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import connections
+from django.db.utils import load_backend
 from django.test import Client
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
+from ingestion.invariants import INVARIANTS
 from tests import builders
 
 LOADED_TABLES = ("operazioni", "forgiatura", "cnc", "anomalia_operazione")
@@ -102,8 +105,26 @@ def worker() -> Iterator[None]:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The transfer retries at once; the list gets the seconds it would have waited."""
     pauses: list[float] = []
-    monkeypatch.setattr("ingestion.transfer.pipeline.time.sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     return pauses
+
+
+@contextmanager
+def _production_as(**changes: Any) -> Iterator[None]:
+    usual = connections["production"]
+    config = copy.deepcopy(usual.settings_dict) | changes
+    connections["production"] = load_backend(config["ENGINE"]).DatabaseWrapper(config, "production")
+    try:
+        yield
+    finally:
+        connections["production"].close()
+        connections["production"] = usual
+
+
+@pytest.fixture
+def production_as() -> Callable[..., AbstractContextManager[None]]:
+    """``with production_as(PORT=…):`` this thread's production database is another one."""
+    return _production_as
 
 
 @pytest.fixture
@@ -112,22 +133,26 @@ def production_away() -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def away() -> Iterator[None]:
-        working = connections["production"]
-        config = copy.deepcopy(working.settings_dict)
         with socket.socket() as deaf:
             deaf.bind(("127.0.0.1", 0))  # the port is taken, and nobody listens
-            if working.vendor == "sqlite":
-                config["NAME"] = "/nonexistent/production.sqlite3"
-            else:
-                config["PORT"] = deaf.getsockname()[1]
-            connections["production"] = type(working)(config, "production")
-            try:
+            nowhere: dict[str, Any] = {"PORT": deaf.getsockname()[1]}
+            if connections["production"].vendor == "sqlite":
+                nowhere = {"NAME": "/nonexistent/production.sqlite3"}
+            with _production_as(**nowhere):
                 yield
-            finally:
-                connections["production"].close()
-                connections["production"] = working
 
     return away
+
+
+@pytest.fixture
+def assert_well() -> Callable[[], None]:
+    """Fails with the list of what is wrong, if any invariant of ``verifica`` does not hold."""
+
+    def check() -> None:
+        problems = [problem for invariant in INVARIANTS.values() for problem in invariant()]
+        assert problems == []
+
+    return check
 
 
 Contents = dict[str, list[tuple[Any, ...]]]

@@ -51,6 +51,13 @@ RECORD_COLUMNS = (
 )
 
 
+# Children first.
+EMPTIED = {
+    "default": ("raw_operazione", "lotto_ricevuto", "esecuzione_etl", "django_q_ormq"),
+    "production": ("anomalia_operazione", "forgiatura", "cnc", "operazioni"),
+}
+
+
 class PortalError(Exception):
     """The portal does not start or does not get where it should; the text says where it stood."""
 
@@ -211,9 +218,9 @@ class LivePortal:
         """Returns when the worker's heartbeat is seen in ``/status``."""
         started = datetime.now(UTC)
         self.worker.start()
-        self.wait_until(lambda: self._heartbeat() > started, "the worker's heartbeat")
+        self.wait_until(lambda: self.heartbeat() > started, "the worker's heartbeat")
 
-    def _heartbeat(self) -> datetime:
+    def heartbeat(self) -> datetime:
         """When the worker was last seen alive; long ago if it is not."""
         seen = self.request("GET", "/status").json["worker"]
         if not seen["vivo"]:
@@ -378,13 +385,12 @@ class LivePortal:
 
     def empty(self) -> None:
         """Removes all records, runs and operations; master data stay."""
-        self.wait_until(lambda: not self._at_work(), "the end of the runs")
-        for table in ("raw_operazione", "lotto_ricevuto", "esecuzione_etl", "django_q_ormq"):
-            self.sql("default", f"DELETE FROM {table}")
-        for table in ("anomalia_operazione", "forgiatura", "cnc", "operazioni"):
-            self.sql("production", f"DELETE FROM {table}")
+        self.wait_until(lambda: not self.at_work(), "the end of the runs")
+        for alias, tables in EMPTIED.items():
+            for table in tables:
+                self.sql(alias, f"DELETE FROM {table}")
 
-    def _at_work(self) -> bool:
+    def at_work(self) -> bool:
         query = "SELECT count(*) FROM esecuzione_etl WHERE stato IN ('IN_CORSO', 'IN_CODA')"
         return bool(self.value("default", query))
 

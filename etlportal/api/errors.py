@@ -19,6 +19,7 @@ from ingestion.payloads import InvalidPayload
 logger = logging.getLogger("etl")
 
 RETRY_AFTER_SECONDS = 30
+JSON_TYPE = "application/json; charset=utf-8"
 
 SENTENCES = {
     400: ("richiesta_non_valida", "La richiesta non è valida."),
@@ -89,25 +90,30 @@ def _is_admin(request: HttpRequest) -> bool:
     return request.path.startswith("/admin/")
 
 
+def _standard_answer(request: HttpRequest, status: int) -> JsonResponse:
+    """The answer that Django itself gives, with the content type of the API's own answers."""
+    return JsonResponse(standard_body(request, status), status=status, content_type=JSON_TYPE)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_admin(request):
         return defaults.bad_request(request, exception)
-    return JsonResponse(standard_body(request, HTTPStatus.BAD_REQUEST), status=400)
+    return _standard_answer(request, HTTPStatus.BAD_REQUEST)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_admin(request):
         return defaults.permission_denied(request, exception)
-    return JsonResponse(standard_body(request, HTTPStatus.FORBIDDEN), status=403)
+    return _standard_answer(request, HTTPStatus.FORBIDDEN)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_admin(request):
         return defaults.page_not_found(request, exception)
-    return JsonResponse(standard_body(request, HTTPStatus.NOT_FOUND), status=404)
+    return _standard_answer(request, HTTPStatus.NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if _is_admin(request):
         return defaults.server_error(request)
-    return JsonResponse(standard_body(request, HTTPStatus.INTERNAL_SERVER_ERROR), status=500)
+    return _standard_answer(request, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.transfer import build as build_module
@@ -339,9 +339,11 @@ def half_up(value):
     return Fraction(magnitude if value >= 0 else -magnitude, 100)
 
 
+unhurried = settings(deadline=None)  # a busy machine is no failure
 kilograms = st.decimals("0.001", "1000", places=3)
 
 
+@unhurried
 @given(kilograms, kilograms, kilograms)
 def test_percentages_are_rounded_once_from_exact_values(value, low, high):
     _, _, pct = deviation(value, low, high, KG)
@@ -351,6 +353,7 @@ def test_percentages_are_rounded_once_from_exact_values(value, low, high):
     assert pct == rounded(pct, PERCENT)
 
 
+@unhurried
 @given(st.integers(0, 10_000), st.timedeltas(timedelta(0), timedelta(hours=9)))
 def test_produced_pieces_are_exact_to_half_a_unit_of_the_last_decimal(rate, duration):
     fine = datetime(2024, 12, 20, 1, tzinfo=UTC) + duration

@@ -1,0 +1,143 @@
+"""What the queue and the timetable call."""
+
+import logging
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from ingestion import jobs, run_queue, runs
+from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.transfer.records import Limits
+from tests.builders import make_active_esecuzione, make_esecuzione, make_raw_operazioni
+
+pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
+
+Stato = EsecuzioneEtl.Stato
+
+
+@pytest.fixture
+def periodic_log(caplog):
+    """The records of periodic.log, as they come."""
+    caplog.set_level(logging.INFO)
+
+    def read():
+        return [record for record in caplog.records if record.name == "periodic"]
+
+    return read
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    monkeypatch.setattr(run_queue, "PATIENCE", timedelta(0))
+
+
+# --- Options --------------------------------------------------------------------------------
+
+
+def test_the_limits_of_domain_md_are_the_defaults():
+    assert jobs.transfer_options().limits == Limits()
+
+
+def test_the_limits_come_from_the_settings(settings):
+    settings.TRANSFER_BATCH_SIZE = 7
+    settings.PLAUSIBILITY_LIMITS = {
+        "peso_max": "12.5",
+        "temperatura_min": "1",
+        "temperatura_max": "2",
+        "pezzi_ora_max": 3,
+        "durata_max_ore": "1.5",
+        "tolleranza_futuro_minuti": 4,
+    }
+
+    options = jobs.transfer_options(limit=9)
+
+    assert (options.batch_size, options.limit) == (7, 9)
+    assert options.limits == Limits(
+        peso_max=Decimal("12.5"),
+        temperatura_min=Decimal(1),
+        temperatura_max=Decimal(2),
+        pezzi_ora_max=3,
+        durata_max=timedelta(minutes=90),
+        tolleranza_futuro=timedelta(minutes=4),
+    )
+
+
+# --- One run --------------------------------------------------------------------------------
+
+
+def test_transfers_for_a_queued_run(plant):
+    make_raw_operazioni(2)
+
+    run = jobs.transfer_now(make_esecuzione())
+
+    assert (run.stato, run.caricati) == (Stato.OK, 2)
+
+
+def test_a_run_that_finds_another_active_says_so(plant):
+    active = make_active_esecuzione()
+    make_raw_operazioni(2)
+    run = make_esecuzione()
+
+    with pytest.raises(runs.RunAlreadyActive):
+        jobs.transfer_now(run)
+
+    run.refresh_from_db()
+    assert run.stato == Stato.INTERROTTA
+    assert str(active.pk) in run.messaggio
+    assert RawOperazione.objects.filter(stato="PENDING").count() == 2
+
+
+def test_the_task_of_a_queued_run(plant, periodic_log):
+    make_raw_operazioni(1)
+    run = make_esecuzione()
+
+    assert jobs.run_transfer(run.pk) == "OK"
+
+    run.refresh_from_db()
+    assert run.caricati == 1
+    assert [record.esecuzione for record in periodic_log()] == [run.pk]
+
+
+@pytest.mark.parametrize("stato", [Stato.OK, Stato.IN_CORSO, Stato.INTERROTTA])
+def test_the_task_of_a_run_that_was_started_already_does_nothing(plant, stato):
+    """django-q2 delivers at least once."""
+    make_raw_operazioni(1)
+    run = make_esecuzione(stato=stato)
+
+    assert jobs.run_transfer(run.pk) == f"run {run.pk} is {stato}"
+
+    assert RawOperazione.objects.filter(stato="PENDING").count() == 1
+
+
+# --- The timetable --------------------------------------------------------------------------
+
+
+def test_the_hourly_task_leaves_one_run_and_one_line(plant, periodic_log):
+    make_raw_operazioni(3)
+
+    assert jobs.scheduled_transfer() == "OK"
+
+    run = EsecuzioneEtl.objects.get()
+    assert (run.origine, run.caricati) == ("pianificata", 3)
+    assert [record.getMessage() for record in periodic_log()] == ["transfer pianificata: OK"]
+
+
+def test_the_hourly_task_closes_runs_that_were_lost(plant):
+    lost = make_esecuzione(creata_il=timezone.now() - timedelta(hours=2))
+
+    jobs.scheduled_transfer()
+
+    lost.refresh_from_db()
+    assert lost.stato == Stato.INTERROTTA
+
+
+def test_the_hourly_task_gives_way_to_an_active_run(plant, periodic_log, no_patience):
+    active = make_active_esecuzione()
+
+    assert jobs.scheduled_transfer() == "INTERROTTA"
+
+    assert f"run {active.pk} is active" in periodic_log()[0].getMessage()
+    active.refresh_from_db()
+    assert active.stato == Stato.IN_CORSO
