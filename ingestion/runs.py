@@ -13,8 +13,9 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from django.db import IntegrityError, close_old_connections, transaction
 from django.db.models import F, Q
@@ -42,6 +43,22 @@ FIRST_PAUSE_SECONDS = 0.2
 JOINABLE_FOR = timedelta(minutes=2)
 # A queued run older than this never started: the worker was down.
 LOST_AFTER = timedelta(hours=1)
+
+
+@dataclass
+class Tally:
+    """Counters of a run; letti = caricati + gia_presenti + in_errore + rimanenti."""
+
+    letti: int = 0
+    caricati: int = 0
+    gia_presenti: int = 0
+    in_errore: int = 0
+    rimanenti: int = 0
+    anomalie: int = 0
+
+    def add(self, other: Self) -> None:
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
 
 
 class RunAlreadyActive(Exception):

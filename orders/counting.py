@@ -60,23 +60,13 @@ class Options:
 
 
 @dataclass
-class Tally:
-    """Counters of a run; letti = caricati + gia_presenti + in_errore + rimanenti."""
+class Tally(runs.Tally):
+    """Counters of an orders run, with those that only it has."""
 
-    letti: int = 0
-    caricati: int = 0
-    gia_presenti: int = 0
-    in_errore: int = 0
-    rimanenti: int = 0
-    anomalie: int = 0
     righe_aggiornate: int = 0
     pezzi_attribuiti: int = 0
     sovrapproduzione: int = 0
     ordini_completati: list[int] = field(default_factory=list)
-
-    def add(self, other: "Tally") -> None:
-        for name, value in asdict(other).items():
-            setattr(self, name, getattr(self, name) + value)
 
     def columns(self) -> dict[str, Any]:
         """As columns of the run: the counters of every kind of run, and ours in ``dettagli``."""

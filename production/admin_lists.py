@@ -63,6 +63,12 @@ class FastChangeList(ChangeList):
         rows = self.apply_select_related(self.root_queryset).defer(*heavy).in_bulk(keys)
         self.result_list = [rows[key] for key in keys if key in rows]  # type: ignore[assignment]
 
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """None for a column that may not be sorted by, also if the address asks for it."""
+        if self.sortable_by is not None and field_name not in self.sortable_by:
+            return None
+        return super().get_ordering_field(field_name)
+
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         ranged = [
             spec.field

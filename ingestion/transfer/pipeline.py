@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs import Tally
 from ingestion.transfer import outcomes
 from ingestion.transfer.build import LoadRow, build
 from ingestion.transfer.claim import Span, claim, count_pending, last_id, peek, spans
@@ -29,7 +30,7 @@ from ingestion.transfer.timestamps import utc_to_plant
 logger = logging.getLogger("etl")
 
 Stato = EsecuzioneEtl.Stato
-Progress = Callable[["Tally"], None]
+Progress = Callable[[Tally], None]
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,6 @@ class Options:
     limit: int | None = None
 
 
-@dataclass
-class Tally:
-    """Counters of a run; letti = caricati + gia_presenti + in_errore + rimanenti."""
-
-    letti: int = 0
-    caricati: int = 0
-    gia_presenti: int = 0
-    in_errore: int = 0
-    rimanenti: int = 0
-    anomalie: int = 0
-
-    def add(self, other: "Tally") -> None:
-        for name, count in asdict(other).items():
-            setattr(self, name, getattr(self, name) + count)
-
-
 def transfer(
     run: EsecuzioneEtl, options: Options, on_progress: Progress | None = None
 ) -> EsecuzioneEtl:
@@ -66,10 +51,13 @@ def transfer(
     """
     tally = Tally()
     scope_end = last_id()
+    allowed = options.limit
     logger.info("transfer started", extra={"esecuzione": run.pk})
     try:
         killers = outcomes.quarantine_killers(run, timezone.now())
         tally.add(Tally(letti=killers, in_errore=killers))
+        if allowed is not None:
+            allowed += killers  # rows set aside are beside the limit
         master = runs.persistently(run, load_master_data)
         for span in spans(scope_end, options.batch_size, options.limit):
             runs.beat(run, batch_da=span.first, batch_a=span.last, **asdict(tally))
@@ -82,7 +70,7 @@ def transfer(
         run.refresh_from_db()
         return run
     except Exception as error:  # noqa: BLE001 - whatever happens, the run row must tell it
-        return _close_stopped(run, tally, scope_end, options.limit, error)
+        return _close_stopped(run, tally, scope_end, allowed, error)
     return _close_finished(run, tally)
 
 

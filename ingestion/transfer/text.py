@@ -5,7 +5,8 @@ import re
 from typing import Any
 
 # How spreadsheets and flows write "no value" (domain.md), compared trimmed and case folded.
-MISSING_WORDS = frozenset({"", "null", "n/d", "#n/a"})
+# "#N/D" is how an Italian spreadsheet writes #N/A.
+MISSING_WORDS = frozenset({"", "null", "n/d", "#n/a", "#n/d"})
 SHOWN_LENGTH = 500
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

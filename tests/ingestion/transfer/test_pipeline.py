@@ -592,10 +592,10 @@ jobs.transfer_now(runs.create("transfer", "comando"))
 KILLED_AT = """
 module, name = sys.argv[2].rsplit(".", 1)
 honest, left = getattr(import_module(module), name), int(sys.argv[3])
-def killed_at(*args):
+def killed_at(*args, **kwargs):
     global left
     left -= 1
-    return die() if left == 0 else honest(*args)
+    return die() if left == 0 else honest(*args, **kwargs)
 setattr(import_module(module), name, killed_at)
 """
 
