@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any
 
 from django.db import close_old_connections, transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ingestion import runs
@@ -116,21 +117,27 @@ def update_orders(
 
 
 def _set_aside_next(run: EsecuzioneEtl, error: Exception) -> Tally:
-    """Writes the next operation off as not attributable, so that it is never scanned again."""
+    """Writes the next operation off as not attributable, so that it is never scanned again.
+
+    Raises ``error`` when there is none: it is not an operation that the database refused.
+    """
     now = timezone.now()
     with transaction.atomic(using=ALIAS):
-        for row in _take(1):
-            set_aside = Counted(
-                row.id_operazione, row.id_ordine, row.codice_pezzo, rules.Esito.NON_ATTRIBUIBILE
-            )
-            _write_ledger([set_aside], run.pk, now)
-            Operazione.objects.filter(pk=row.id_operazione).update(da_contare=None)
-            logger.error(
-                "operation %s set aside: %s",
-                row.id_operazione,
-                type(error).__name__,
-                extra={"esecuzione": run.pk},
-            )
+        rows = _take(1)
+        if not rows:
+            raise error
+        row = rows[0]
+        set_aside = Counted(
+            row.id_operazione, row.id_ordine, row.codice_pezzo, rules.Esito.NON_ATTRIBUIBILE
+        )
+        _write_ledger([set_aside], run.pk, now)
+        Operazione.objects.filter(pk=row.id_operazione).update(da_contare=None)
+    logger.error(
+        "operation %s set aside: %s",
+        row.id_operazione,
+        type(error).__name__,
+        extra={"esecuzione": run.pk},
+    )
     return Tally(letti=1, in_errore=1)
 
 
@@ -188,26 +195,34 @@ def preview(options: Options) -> Tally:
 
 
 def _take(size: int) -> list[Production]:
-    """The next uncounted operations, locked; those that a rival holds are passed over."""
-    rows = (
-        uncounted()
-        .select_for_update(skip_locked=True)
-        .order_by("ordine_id", "pk")
-        .values_list(*PRODUCTION_COLUMNS)
-    )
-    return [Production._make(row) for row in rows[:size]]
+    """The next uncounted operations, locked; those that a rival holds are passed over.
+
+    Locked first and read after: in one statement, a CNC row that someone else holds would be
+    passed over alone, and its operation counted without its pieces.
+    """
+    order = ("ordine_id", "pk")
+    waiting = uncounted().order_by(*order).select_for_update(skip_locked=True)
+    locked = list(waiting.values_list("pk", flat=True)[:size])
+    rows = Operazione.objects.filter(pk__in=locked).order_by(*order)
+    return [_trimmed(Production._make(row)) for row in rows.values_list(*PRODUCTION_COLUMNS)]
+
+
+def _trimmed(operation: Production) -> Production:
+    """With its piece as the catalogue spells it: to MySQL's foreign key "Z1 " is "Z1"."""
+    return operation._replace(codice_pezzo=(operation.codice_pezzo or "").rstrip(" ") or None)
 
 
 def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, Magazzino]]:
     """Everything the operations refer to, locked: orders, then lines, then stock, by key."""
     order_ids = {op.id_ordine for op in operations if op.id_ordine is not None}
     pieces = {operation.codice_pezzo for operation in operations if operation.codice_pezzo}
+    # The database compares the state, by the collation by which its constraint let it in.
     orders = {
-        pk: (stato, fittizio)
-        for pk, stato, fittizio in Ordine.objects.filter(pk__in=order_ids)
+        pk: (aperto, fittizio)
+        for pk, aperto, fittizio in Ordine.objects.filter(pk__in=order_ids)
         .order_by("pk")
         .select_for_update()
-        .values_list("pk", "stato", "fittizio")
+        .values_list("pk", Q(stato=Ordine.Stato.IN_ATTESA), "fittizio")
     }
     lines = PezzoOrdine.objects.filter(ordine__in=order_ids, pezzo__in=pieces)
     locked_lines = list(lines.order_by("pk").select_for_update())
@@ -218,7 +233,7 @@ def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, 
                 id=line.pk,
                 rimanente=line.quantita_rimanente,
                 somma=line.prodotti_us,
-                aperta=orders[line.ordine_id][0] == Ordine.Stato.IN_ATTESA,
+                aperta=orders[line.ordine_id][0],
             )
             for line in locked_lines
         },
@@ -383,7 +398,7 @@ def _complete(orders: QuerySet[Ordine], now: datetime) -> list[int]:
     """Completes those of ``orders`` that have lines and none with pieces left; returns them.
 
     ``data_fine`` is the plant day of the last production counted for the order, today where
-    nothing was; it is set once.
+    nothing was; it is set once, and never rewritten.
     """
     lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk"))
     full = orders.filter(Exists(lines), ~Exists(lines.filter(quantita_rimanente__gt=0)))
@@ -391,7 +406,9 @@ def _complete(orders: QuerySet[Ordine], now: datetime) -> list[int]:
     for pk in completed:
         Ordine.objects.filter(pk=pk, stato=Ordine.Stato.IN_ATTESA).update(
             stato=Ordine.Stato.COMPLETATO,
-            data_fine=_last_production_day(pk) or utc_to_plant(now).date(),
+            data_fine=Coalesce(
+                "data_fine", Value(_last_production_day(pk) or utc_to_plant(now).date())
+            ),
         )
     return completed
 
@@ -412,7 +429,10 @@ def _close_finished(run: EsecuzioneEtl, tally: Tally) -> EsecuzioneEtl:
         f"{tally.caricati} operazioni contate, {tally.pezzi_attribuiti} pezzi agli ordini, "
         f"{completed} {'ordine completato' if completed == 1 else 'ordini completati'}."
     )
-    runs.finish(run, Stato.OK, messaggio, **tally.columns())
+    if tally.in_errore:
+        messaggio += f" {tally.in_errore} messe da parte come non attribuibili: vedere etl.log."
+    stato = Stato.PARZIALE if tally.in_errore else Stato.OK
+    runs.finish(run, stato, messaggio, **tally.columns())
     logger.info("orders run ended %s", asdict(tally), extra={"esecuzione": run.pk})
     return run
 

@@ -16,7 +16,10 @@ from orders.models import (
     Ordine,
     PezzoOrdine,
 )
+from orders.rules import PIECE
 from production.models import Operazione
+
+FRACTION = F("prodotti_us") % PIECE  # of a piece, carried
 
 
 @invariant
@@ -24,7 +27,7 @@ def operazioni_contate_una_volta() -> Iterator[Problem]:
     """Waiting to be counted ⇔ no ledger row; pezzi = dati + eccedenza."""
     ledger = MovimentoProduzione.objects.filter(operazione=OuterRef("pk"))
     wrong = Operazione.objects.filter(
-        Q(Exists(ledger), da_contare=True) | Q(~Exists(ledger), da_contare=None)
+        Q(Exists(ledger), da_contare=True) | ~Q(Exists(ledger)) & ~Q(da_contare=True)
     )
     for pk, waiting in wrong.values_list("pk", "da_contare").iterator():
         told = "è contata ma risulta da contare" if waiting else "risulta contata ma manca"
@@ -37,26 +40,52 @@ def operazioni_contate_una_volta() -> Iterator[Problem]:
 
 @invariant
 def righe_quadrano() -> Iterator[Problem]:
-    """totale − rimanente = drawn at creation + Σ given − returned; the carried sum likewise."""
-    counted = (
+    """totale − rimanente = drawn at creation + Σ given − returned."""
+    given = (
         MovimentoProduzione.objects.filter(ordine=OuterRef("ordine"), pezzo=OuterRef("pezzo"))
         .order_by()
         .values("ordine")
+        .annotate(n=Sum("dati"))
+        .values("n")
     )
-    lines = PezzoOrdine.objects.filter(ordine__fittizio=False).annotate(
-        dati=Coalesce(counted.annotate(n=Sum("dati")).values("n"), 0),
-        somma=Coalesce(counted.annotate(n=Sum("pezzi_us")).values("n"), 0),
-    )
+    lines = PezzoOrdine.objects.filter(ordine__fittizio=False).annotate(dati=Coalesce(given, 0))
     for line in lines.iterator():
         taken = line.quantita_totale - line.quantita_rimanente
         drawn = taken - line.dati + line.resi if line.prelevati is None else line.prelevati
         untouched = line.prelevati is None and (line.dati or line.resi)
-        if untouched or taken != drawn + line.dati - line.resi or line.prodotti_us != line.somma:
+        if untouched or taken != drawn + line.dati - line.resi:
             yield Problem(
                 "righe_quadrano",
                 f"ordine {line.ordine_id}, pezzo {line.pezzo_id}",
                 f"Mancano {line.quantita_rimanente} pezzi su {line.quantita_totale}; dai "
                 f"movimenti: presi {line.prelevati}, prodotti {line.dati}, resi {line.resi}.",
+            )
+
+
+@invariant
+def somme_quadrano() -> Iterator[Problem]:
+    """Production of a piece in the ledger = carried sums of its lines and stock; whole pieces too.
+
+    By piece and not by line: what was made for an order before it had the line is in stock's sum.
+    """
+    carried: dict[str, tuple[int, int]] = {}
+    for table in (PezzoOrdine, Magazzino):
+        sums = table._base_manager.exclude(pezzo=None).order_by().values_list("pezzo")
+        for piece, us, rest in sums.annotate(us=Sum("prodotti_us"), rest=Sum(FRACTION)):
+            total, whole = carried.get(piece, (0, 0))
+            carried[piece] = total + int(us), whole + (int(us) - int(rest)) // PIECE
+    ledger = MovimentoProduzione.objects.exclude(pezzo=None).order_by().values_list("pezzo")
+    booked = {
+        piece: (int(us), int(pieces))
+        for piece, us, pieces in ledger.annotate(us=Sum("pezzi_us"), n=Sum("pezzi"))
+    }
+    for piece in sorted(carried.keys() | booked.keys()):
+        if (told := booked.get(piece, (0, 0))) != (kept := carried.get(piece, (0, 0))):
+            yield Problem(
+                "somme_quadrano",
+                f"pezzo {piece}",
+                f"Dai movimenti {told[1]} pezzi prodotti, da righe e magazzino {kept[1]}; "
+                f"differenza esatta {(told[0] - kept[0]) / PIECE:.4f}.",
             )
 
 
@@ -101,6 +130,7 @@ def ordini_completati_giusti() -> Iterator[Problem]:
 CHECKS = (
     operazioni_contate_una_volta,
     righe_quadrano,
+    somme_quadrano,
     magazzino_quadra,
     ordini_completati_giusti,
 )

@@ -84,14 +84,17 @@ class Book:
 
 
 def piece_microseconds(operation: Production) -> int:
-    """What the operation made: one piece for a forging, rate × duration for CNC, else 0."""
+    """What the operation made: one piece for a forging, rate × duration for CNC, else 0.
+
+    Never less: a negative figure of another program must not take pieces back.
+    """
     if operation.tipo_operazione == FORGIATURA:
         return PIECE
     if operation.pezzi_prodotti is None:
         return 0
     if operation.numero_pezzi_ora is None or operation.durata is None:
-        return int(operation.pezzi_prodotti * PIECE)
-    return int(operation.numero_pezzi_ora * operation.durata.scaleb(6))
+        return max(0, int(operation.pezzi_prodotti * PIECE))
+    return max(0, int(operation.numero_pezzi_ora * operation.durata.scaleb(6)))
 
 
 def count(operations: Iterable[Production], book: Book) -> list[Counted]:
@@ -105,7 +108,7 @@ def _count_one(operation: Production, book: Book) -> Counted:
     def outcome(esito: str) -> Counted:
         return Counted(operation.id_operazione, order, piece, esito)
 
-    if piece is None or operation.tipo_operazione is None:
+    if piece not in book.fasi_finali or operation.tipo_operazione is None:
         return outcome(Esito.NON_ATTRIBUIBILE)
     if order in book.fittizi:
         return outcome(Esito.FITTIZIO)

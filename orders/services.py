@@ -24,13 +24,16 @@ def confirm_order(order_id: int, *, user: str, now: datetime, draws_stock: bool)
     """Takes from stock what there is for each line; only the rest remains to be made.
 
     ``draws_stock`` is false where the stock holds blanks, not finished pieces.
-    Raises ``RefusedAct`` for an order confirmed before.
+    Raises ``RefusedAct`` for an order confirmed before, or that is not waiting.
     """
     with transaction.atomic(using=ALIAS):
         order = _locked(order_id)
         if order.confermato_il is not None:
             raise RefusedAct("L'ordine è già confermato.")
+        if not _is_waiting(order):
+            raise RefusedAct("Si conferma solo un ordine in attesa.")
         lines = _locked_lines(order)
+        _note_drawn(lines)
         drawn = (
             _draw(order, {line: line.quantita_rimanente for line in lines}, user, now)
             if draws_stock
@@ -38,7 +41,8 @@ def confirm_order(order_id: int, *, user: str, now: datetime, draws_stock: bool)
         )
         for line, pieces in drawn.items():
             PezzoOrdine.objects.filter(pk=line.pk).update(
-                prelevati=pieces, quantita_rimanente=F("quantita_rimanente") - pieces
+                prelevati=F("prelevati") + pieces,
+                quantita_rimanente=F("quantita_rimanente") - pieces,
             )
         total = PezzoOrdine.objects.filter(ordine=order).aggregate(n=Sum("quantita_totale"))["n"]
         Ordine.objects.filter(pk=order.pk).update(confermato_il=now, totale_pezzi=total or 0)
@@ -53,7 +57,7 @@ def cancel_order(
     """
     with transaction.atomic(using=ALIAS):
         order = _locked(order_id)
-        if order.stato != Ordine.Stato.IN_ATTESA or order.fittizio:
+        if not _is_waiting(order):
             raise RefusedAct("Si annulla solo un ordine in attesa.")
         lines = _locked_lines(order)
         _note_drawn(lines)
@@ -99,6 +103,13 @@ def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, no
 
 def _locked(order_id: int) -> Ordine:
     return Ordine.objects.select_for_update().get(pk=order_id)
+
+
+def _is_waiting(order: Ordine) -> bool:
+    """Whether staff may act on it; the state as the database compares it, whatever its case."""
+    return Ordine.objects.filter(
+        pk=order.pk, stato=Ordine.Stato.IN_ATTESA, fittizio=False
+    ).exists()
 
 
 def _locked_lines(order: Ordine) -> list[PezzoOrdine]:

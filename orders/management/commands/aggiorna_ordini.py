@@ -39,7 +39,8 @@ class Command(BaseCommand):
             run = jobs.update_now(run, on_progress=progress)
         except runs.RunAlreadyActive as busy:
             raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
-        report = {**runs.as_json(run), **run.dettagli}
+        nothing = counting.Tally().columns()["dettagli"]  # for a run that another took over
+        report = {**runs.as_json(run), **nothing, **run.dettagli}
         if as_json:
             self.stdout.write(json.dumps(report))
         else:

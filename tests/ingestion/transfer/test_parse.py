@@ -19,7 +19,20 @@ from ingestion.transfer.timestamps import (
 )
 from tests.builders import make_raw_record
 
-MISSING = ["", " ", "\xa0", "\t\n", "null", "NULL", " Null ", "N/D", "n/d", "#N/A", "#N/D", "#n/a\xa0"]
+MISSING = [
+    "",
+    " ",
+    "\xa0",
+    "\t\n",
+    "null",
+    "NULL",
+    " Null ",
+    "N/D",
+    "n/d",
+    "#N/A",
+    "#N/D",
+    "#n/a\xa0",
+]
 
 
 @pytest.mark.parametrize("text", [None, *MISSING])
