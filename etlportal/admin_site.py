@@ -33,7 +33,13 @@ MODEL_ORDER = {
         "TipoFermo",
         "Anomalia",
     ),
-    "orders": ("Ordine", "Cliente"),
+    "orders": (
+        "Ordine",
+        "Magazzino",
+        "MovimentoProduzione",
+        "MovimentoMagazzino",
+        "Cliente",
+    ),
     "django_q": ("Schedule", "OrmQ", "Success", "Failure"),
 }
 

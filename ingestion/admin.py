@@ -216,13 +216,14 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if not search_term:
+        text = search_term.strip()
+        if not text:
             return queryset, False
-        uuid = read_uuid(search_term)
+        uuid = read_uuid(text)
         if uuid is not None:
             return queryset.filter(uid=uuid), False
-        found = Q(codice_pezzo=search_term) | Q(codice_macchinario=search_term)
-        number = row_number(search_term)
+        found = Q(codice_pezzo=text) | Q(codice_macchinario=text)
+        number = row_number(text)
         if number is not None:
             found |= Q(pk=number)
         return queryset.filter(found), False
@@ -340,9 +341,9 @@ class LottoRicevutoAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if not search_term:
+        if not search_term.strip():
             return queryset, False
-        uuid = read_uuid(search_term)
+        uuid = read_uuid(search_term.strip())
         return (queryset.none() if uuid is None else queryset.filter(pk=uuid)), False
 
     def get_urls(self) -> list[URLPattern]:
@@ -484,27 +485,17 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {**(extra_context or {}), "may_start_transfer": may_start_transfer(request)}
+        context = {**(extra_context or {}), "may_start_transfer": may_start_runs(request)}
         return super().changelist_view(request, context)
 
     @method_decorator(require_POST)
     def start_transfer(self, request: HttpRequest) -> HttpResponse:
-        if not may_start_transfer(request):
-            raise PermissionDenied
-        active = living_transfer()
-        if active:
-            sentence = gettext("Un trasferimento è già in corso: esecuzione {}.")
-            messages.warning(request, format_html(sentence, link_to(active)))
-        else:
-            run = runs.enqueue(
-                EsecuzioneEtl.Tipo.TRANSFER,
-                EsecuzioneEtl.Origine.ADMIN,
-                avviata_da=request.user.get_username(),
-            )
-            sentence = gettext("Trasferimento messo in coda: esecuzione {}.")
-            messages.success(request, format_html(sentence, link_to(run)))
-            if not status.worker()["vivo"]:
-                messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))
+        start_run(
+            request,
+            EsecuzioneEtl.Tipo.TRANSFER,
+            queued=gettext("Trasferimento messo in coda: esecuzione {}."),
+            active=gettext("Un trasferimento è già in corso: esecuzione {}."),
+        )
         return redirect("admin:ingestion_esecuzioneetl_changelist")
 
     @admin.display(description=_("stato"))
@@ -527,13 +518,34 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
         return format_html('<a href="{}">{}</a>', url, gettext("Mostra i record in errore"))
 
 
-def may_start_transfer(request: HttpRequest) -> bool:
+# --- The button that starts a run; the orders' page has it too ------------------------------
+
+
+def may_start_runs(request: HttpRequest) -> bool:
     return request.user.has_perm("ingestion.add_esecuzioneetl")
 
 
-def living_transfer() -> EsecuzioneEtl | None:
-    """The transfer in course; one whose process died does not keep staff from starting another."""
-    active = runs.active_run(EsecuzioneEtl.Tipo.TRANSFER)
+def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> None:
+    """Queues a run of this kind, unless one is in course, and says which run it is.
+
+    ``queued`` and ``active`` are sentences for the user, with ``{}`` for the link to the run.
+    Raises ``PermissionDenied`` for a user who may not start runs.
+    """
+    if not may_start_runs(request):
+        raise PermissionDenied
+    living = living_run(tipo)
+    if living:
+        messages.warning(request, format_html(active, link_to(living)))
+        return
+    run = runs.enqueue(tipo, EsecuzioneEtl.Origine.ADMIN, avviata_da=request.user.get_username())
+    messages.success(request, format_html(queued, link_to(run)))
+    if not status.worker()["vivo"]:
+        messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))
+
+
+def living_run(tipo: str) -> EsecuzioneEtl | None:
+    """The run in course; one whose process died does not keep staff from starting another."""
+    active = runs.active_run(tipo)
     dead_after = timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS)
     if active is None or runs.is_dead(active, dead_after, timezone.now()):
         return None

@@ -23,6 +23,7 @@ from production.models import AnomaliaOperazione, Operazione, Origine, TipoOpera
 CHUNK = 2000
 Stato = RawOperazione.Stato
 
+# An anomaly of one of these kinds says why its field is NULL.
 NULLING = (
     AnomaliaId.TIMESTAMP_NON_VALIDO,
     AnomaliaId.PESO_NON_VALIDO,
@@ -30,8 +31,17 @@ NULLING = (
     AnomaliaId.TIPO_OPERAZIONE_NON_VALIDO,
     AnomaliaId.PEZZI_ORA_NON_VALIDI,
     AnomaliaId.RIFERIMENTO_SCONOSCIUTO,
+    AnomaliaId.OPERAZIONE_APERTA,
     AnomaliaId.ALTRO,
 )
+# Fields whose absence is an anomaly too (domain.md).
+REQUIRED = {
+    "timestamp_inizio",
+    "timestamp_fine",
+    "tipo_operazione",
+    "peso_effettivo",
+    "temperatura_effettiva",
+}
 
 
 class Problem(NamedTuple):
@@ -43,6 +53,7 @@ class Problem(NamedTuple):
 
 
 Invariant = Callable[[], Iterator[Problem]]
+Kinds = Counter[tuple[str | None, int]]
 INVARIANTS: dict[str, Invariant] = {}
 
 
@@ -113,7 +124,7 @@ def valori_uguali() -> Iterator[Problem]:
     """Values equal the parsed record, field by field; one anomaly per nulled field, none twice."""
     for raws in _raw_chunks(Stato.PROCESSED):
         stored_rows = _stored(raws)
-        anomalies = _nulling_anomalies([row["id_operazione"] for row in stored_rows.values()])
+        anomalies = _anomalies_of([row["id_operazione"] for row in stored_rows.values()])
         for raw in raws:
             if stored := stored_rows.get(raw.uid):
                 yield from _compare(parse(raw), stored, anomalies[stored["id_operazione"]])
@@ -160,30 +171,35 @@ def _stored(raws: list[RawRecord]) -> dict[UUID, dict[str, Any]]:
     return {row["raw_uid"]: row for row in rows}
 
 
-def _nulling_anomalies(ids: list[int]) -> defaultdict[int, Counter[str | None]]:
-    found: defaultdict[int, Counter[str | None]] = defaultdict(Counter)
-    rows = AnomaliaOperazione.objects.filter(
-        operazione__in=ids, origine=Origine.VALIDAZIONE, anomalia__in=NULLING
-    )
-    for operation, field in rows.values_list("operazione_id", "campo"):
-        found[operation][field] += 1
+def _anomalies_of(ids: list[int]) -> defaultdict[int, Kinds]:
+    """Our own anomalies of each operation, counted by field and kind."""
+    found: defaultdict[int, Kinds] = defaultdict(Counter)
+    rows = AnomaliaOperazione.objects.filter(operazione__in=ids, origine=Origine.VALIDAZIONE)
+    for operation, field, kind in rows.values_list("operazione_id", "campo", "anomalia_id"):
+        found[operation][field, kind] += 1
     return found
 
 
-def _compare(
-    parsed: ParsedRecord, stored: dict[str, Any], anomalies: Counter[str | None]
-) -> Iterator[Problem]:
+def _compare(parsed: ParsedRecord, stored: dict[str, Any], anomalies: Kinds) -> Iterator[Problem]:
     columns = COMMON_FIELDS | DETAIL_FIELDS.get(stored["tipo_operazione"], {})
     for field, column in columns.items():
-        received = getattr(parsed, field)
-        value = stored[column]
-        if value is None and received is not None and anomalies[field] != 1:
-            told = f"Il campo è NULL con {anomalies[field]} anomalie invece di una."
-        elif value is not None and _comparable(received) != _comparable(value):
-            told = "Il valore caricato è diverso da quello ricevuto."
-        else:
-            continue
-        yield Problem("valori_uguali", f"operazione {stored['id_operazione']}", f"{field}: {told}")
+        told = _difference(field, getattr(parsed, field), stored[column], anomalies)
+        if told:
+            subject = f"operazione {stored['id_operazione']}"
+            yield Problem("valori_uguali", subject, f"{field}: {told}")
+
+
+def _difference(field: str, received: Any, value: Any, anomalies: Kinds) -> str:
+    """What is wrong with one field, in Italian; "" if nothing is."""
+    if value is None and (received is not None or field in REQUIRED):
+        reasons = sum(anomalies[field, kind] for kind in NULLING)
+        if reasons != 1:
+            return f"Il campo è NULL con {reasons} anomalie invece di una."
+    if value is not None and _comparable(received) != _comparable(value):
+        return "Il valore caricato è diverso da quello ricevuto."
+    if any(count > 1 for (campo, _), count in anomalies.items() if campo == field):
+        return "La stessa anomalia è presente più volte."
+    return ""
 
 
 def _comparable(value: Any) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from django.db import IntegrityError, close_old_connections, transaction
@@ -218,12 +219,23 @@ def is_dead(run: EsecuzioneEtl, dead_after: timedelta, now: datetime) -> bool:
 
 
 def _process_exists(pid: int) -> bool:
-    with suppress(PermissionError):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-    return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Ended, but kept in the process table until its parent asks: in a container without an
+    init process, for ever. Linux only; elsewhere never.
+    """
+    with suppress(OSError):
+        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return status.rpartition(")")[2].split()[0] == "Z"
+    return False
 
 
 def close_dead(run: EsecuzioneEtl, now: datetime) -> None:

@@ -1,32 +1,698 @@
-"""Customers and orders in the admin."""
+"""Orders and stock in the admin: what staff looks at, and the acts that staff may do.
 
-from django.contrib import admin
+Acts are calls of ``orders.services``, one each: making an order, cancelling or reopening it,
+correcting a stock figure. Saving a page writes only the columns that were changed on it: the
+orders job changes the others at the same time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
-from orders.models import Cliente, Ordine
-from production.admin_lists import EditableAdmin, NumberSearchMixin, ReadOnlyAdmin
+from ingestion.admin import may_start_runs, start_run
+from ingestion.models import EsecuzioneEtl
+from orders import services
+from orders.admin_columns import (
+    PRODUCTION_COLUMNS,
+    STOCK_COLUMNS,
+    ClienteFilter,
+    DataFineFilter,
+    DataInizioFilter,
+    GivenClienteFilter,
+    GivenMagazzinoFilter,
+    MovimentoFilter,
+    OrdineFilter,
+    ScortaPezzoFilter,
+    SottoScortaFilter,
+    day_column,
+    note_staged,
+    order_stock_table,
+    production_table,
+    progress,
+    state_badge,
+    state_of,
+    stock_table,
+    table,
+)
+from orders.models import (
+    Cliente,
+    Magazzino,
+    MovimentoMagazzino,
+    MovimentoProduzione,
+    Ordine,
+    PezzoOrdine,
+)
+from production.admin import OperazioneInline, PezzoFilter
+from production.admin_lists import (
+    EMPTY,
+    EditableAdmin,
+    FastListAdmin,
+    NumberSearchMixin,
+    ReadOnlyAdmin,
+    badge,
+    moment_column,
+)
+from production.models import Operazione
+
+MAX_QUANTITY = 1_000_000  # of a line or a count: more is a code read into the wrong box
+MAX_REASON = MovimentoMagazzino._meta.get_field("motivo").max_length
+
+
+def stock_is_finished() -> bool:
+    """Whether the stock holds finished pieces, which orders draw and get back; not blanks."""
+    return settings.MAGAZZINO_CONTENUTO == "finiti"
+
+
+# --- Acts: a page that says what will happen and asks for the reason -----------------------
+
+
+class ReasonForm(forms.Form):
+    motivo = forms.CharField(
+        label=_("Motivo"),
+        max_length=MAX_REASON,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "maxlength": MAX_REASON}),
+        help_text=_("Resta scritto nella cronologia con il tuo nome."),
+    )
+
+
+class CountForm(ReasonForm):
+    contati = forms.IntegerField(
+        label=_("Quantità contata"), min_value=0, max_value=MAX_QUANTITY * 1000
+    )
+    field_order = ("contati", "motivo")
+
+
+def act_page(
+    model_admin: admin.ModelAdmin, request: HttpRequest, row: Model, **context: Any
+) -> TemplateResponse:
+    """``context``: title, explanation, button, form, and table if there is one."""
+    shared = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, "row": row}
+    return TemplateResponse(request, "admin/orders/act.html", {**shared, **context})
+
+
+@dataclass(frozen=True)
+class OrderAct:
+    """``call(order number, reason, user)`` does it; raises ``services.RefusedAct``."""
+
+    name: str
+    from_state: Ordine.Stato
+    title: Any
+    done: Any
+    recorded: str  # in Italian, as all stored sentences
+    explanation: Callable[[], Any]
+    returned: Any
+    pieces: Callable[[PezzoOrdine], int]
+    call: Callable[[int, str, str], None]
+
+    def fits(self, order: Ordine) -> bool:
+        return state_of(order) == self.from_state and not order.fittizio
+
+
+def _cancel(order_id: int, reason: str, user: str) -> None:
+    services.cancel_order(
+        order_id,
+        reason=reason,
+        user=user,
+        now=timezone.now(),
+        returns_stock=stock_is_finished(),
+    )
+
+
+def _reopen(order_id: int, reason: str, user: str) -> None:
+    services.reopen_order(order_id, reason=reason, user=user, now=timezone.now())
+
+
+def _what_cancelling_does() -> Any:
+    if stock_is_finished():
+        return _(
+            "I pezzi che l'ordine ha già preso o ricevuto tornano in magazzino. Anche quelli "
+            "prodotti da ora in poi per questo ordine andranno in magazzino."
+        )
+    return _(
+        "L'ordine non chiede più pezzi. I pezzi già fatti restano suoi: il magazzino contiene "
+        "grezzi."
+    )
+
+
+def _what_reopening_does() -> Any:
+    return _(
+        "L'ordine torna in attesa. Riprende dal magazzino i pezzi che aveva reso, se ci sono "
+        "ancora; gli altri sono da produrre di nuovo."
+    )
+
+
+CANCEL = OrderAct(
+    name="annulla",
+    from_state=Ordine.Stato.IN_ATTESA,
+    title=_("Annulla ordine"),
+    done=_("Ordine %(order)s annullato."),
+    recorded="Ordine annullato.",
+    explanation=_what_cancelling_does,
+    returned=_("tornano in magazzino"),
+    pieces=lambda line: (
+        line.quantita_totale - line.quantita_rimanente if stock_is_finished() else 0
+    ),
+    call=_cancel,
+)
+REOPEN = OrderAct(
+    name="riapri",
+    from_state=Ordine.Stato.ANNULLATO,
+    title=_("Riapri ordine"),
+    done=_("Ordine %(order)s riaperto: è di nuovo in attesa."),
+    recorded="Ordine riaperto.",
+    explanation=_what_reopening_does,
+    returned=_("da riprendere dal magazzino"),
+    pieces=lambda line: line.resi,
+    call=_reopen,
+)
+ORDER_ACTS = (CANCEL, REOPEN)
+
+
+class TablesMixin:
+    """A page with tables below the form, and buttons for the acts that fit the row now."""
+
+    def tables_of(self, row: Any) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def acts_on(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
+        """(address, title) of each."""
+        raise NotImplementedError
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj:
+            context |= {"tables": self.tables_of(obj), "acts": self.acts_on(request, obj)}
+        render = super().render_change_form  # type: ignore[misc]
+        return render(request, context, add, change, form_url, obj)
+
+
+# --- Lines of an order --------------------------------------------------------------------
+
+
+class NuovaRigaForm(forms.ModelForm):
+    quantita_totale = forms.IntegerField(label=_("Quantità"), min_value=1, max_value=MAX_QUANTITY)
+
+    class Meta:
+        model = PezzoOrdine
+        fields = ("pezzo", "quantita_totale")
+
+
+class NuoveRigheFormSet(forms.BaseInlineFormSet):
+    def clean(self) -> None:
+        super().clean()
+        if not any(form.has_changed() for form in self.forms):
+            raise ValidationError(
+                _("Un ordine ha almeno una riga: scegli un pezzo e scrivi la quantità.")
+            )
+
+
+class NuovaRigaInline(admin.TabularInline):
+    """Lines of an order that is being made, by whoever may make one."""
+
+    model = PezzoOrdine
+    form = NuovaRigaForm
+    formset = NuoveRigheFormSet
+    verbose_name_plural = _("Righe")
+    autocomplete_fields = ("pezzo",)
+    extra = 3
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("orders.add_ordine")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("orders.add_ordine")
+
+
+class RigaInline(OperazioneInline, admin.TabularInline):
+    """Lines of an order that exists: they change by production and stock alone."""
+
+    model = PezzoOrdine
+    verbose_name_plural = _("Righe")
+    ordering = ("pk",)
+    fields = ("articolo", "avanzamento", "presi", "ricevuti", "resi", "quantita_rimanente")
+    readonly_fields = ("articolo", "avanzamento", "presi", "ricevuti", "resi")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("orders.view_ordine") or request.user.has_perm(
+            "orders.change_ordine"
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        given = (
+            MovimentoProduzione.objects.filter(ordine=OuterRef("ordine"), pezzo=OuterRef("pezzo"))
+            .order_by()
+            .values("ordine")
+            .annotate(n=Sum("dati"))
+            .values("n")
+        )
+        lines = super().get_queryset(request).select_related("pezzo")
+        return lines.annotate(pezzi_dati=Coalesce(Subquery(given), 0))
+
+    @admin.display(description=_("pezzo"))
+    def articolo(self, line: PezzoOrdine) -> SafeString:
+        url = reverse("admin:production_pezzo_change", args=[line.pezzo_id])
+        return format_html('<a href="{}">{}</a>', url, line.pezzo)
+
+    @admin.display(description=_("fatti / ordinati"))
+    def avanzamento(self, line: PezzoOrdine) -> SafeString:
+        return progress(line.quantita_totale - line.quantita_rimanente, line.quantita_totale)
+
+    @admin.display(description=_("presi dal magazzino"))
+    def presi(self, line: Any) -> int:
+        """Where nothing was counted yet on another program's order, it is what is missing."""
+        if line.prelevati is not None:
+            return line.prelevati
+        return line.quantita_totale - line.quantita_rimanente - line.pezzi_dati + line.resi
+
+    @admin.display(description=_("ricevuti dalla produzione"))
+    def ricevuti(self, line: Any) -> int:
+        return line.pezzi_dati
+
+
+# --- Orders -------------------------------------------------------------------------------
+
+
+DATA_INIZIO = day_column(Ordine, "data_inizio")
+DATA_FINE = day_column(Ordine, "data_fine")
+CONFERMATO = moment_column(Ordine, "confermato_il")
+
+
+@admin.register(Ordine)
+class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
+    list_display = ("id_ordine", "cliente", "stato_badge", "avanzamento", DATA_INIZIO, DATA_FINE)
+    list_select_related = ("cliente",)
+    list_filter = ("stato", DataInizioFilter, DataFineFilter, ClienteFilter, GivenClienteFilter)
+    sortable_by = ("id_ordine", DATA_INIZIO, DATA_FINE)
+    search_help_text = _("Numero dell'ordine.")
+    autocomplete_fields = ("cliente",)
+    readonly_fields = ("stato_badge", "avanzamento", DATA_INIZIO, DATA_FINE, CONFERMATO)
+    actions = None
+
+    # --- What is shown ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Ordine]:
+        lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk")).order_by().values("ordine")
+        total, left = (
+            Subquery(lines.annotate(n=Sum(name)).values("n"))
+            for name in ("quantita_totale", "quantita_rimanente")
+        )
+        made = Exists(Operazione.objects.filter(ordine=OuterRef("pk")))
+        orders = super().get_queryset(request)
+        return orders.annotate(pezzi_totali=total, pezzi_rimanenti=left, ha_produzione=made)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        note_staged(changelist.result_list)
+        return changelist
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Ordine | None:
+        order = super().get_object(request, object_id, from_field)
+        note_staged([order] if order else [])
+        return order
+
+    @admin.display(description=_("stato"))
+    def stato_badge(self, order: Ordine) -> SafeString:
+        return state_badge(order)
+
+    @admin.display(description=_("fatti / ordinati"))
+    def avanzamento(self, order: Any) -> SafeString:
+        if order.pezzi_totali is None:
+            return badge("warning", _("Senza righe"))
+        return progress(order.pezzi_totali - order.pezzi_rimanenti, order.pezzi_totali)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        if obj is None:
+            return ("cliente", "data_inizio")
+        start = "data_inizio" if self.has_change_permission(request, obj) else DATA_INIZIO
+        shown = ("stato_badge", "avanzamento", "cliente", start, DATA_FINE)
+        return (*shown, CONFERMATO) if obj.confermato_il else shown
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[type[Any]]:
+        return [RigaInline if obj else NuovaRigaInline]
+
+    def tables_of(self, order: Ordine) -> list[dict[str, Any]]:
+        return [production_table(order), order_stock_table(order)]
+
+    def acts_on(self, request: HttpRequest, order: Ordine) -> list[tuple[str, Any]]:
+        return [
+            (reverse(f"admin:orders_ordine_{act.name}", args=[order.pk]), act.title)
+            for act in ORDER_ACTS
+            if act.fits(order) and may_change(request)
+        ]
+
+    # --- What may be written ---
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        open_order = obj is None or CANCEL.fits(obj)
+        return super().has_change_permission(request, obj) and open_order
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **options)
+        if "data_inizio" in form.base_fields:  # orders are made in the order of this date
+            form.base_fields["data_inizio"].required = True
+        return form
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"data_inizio": timezone.localdate(), **super().get_changeform_initial_data(request)}
+
+    def save_model(self, request: HttpRequest, obj: Ordine, form: Any, change: bool) -> None:
+        if change:
+            obj.save(update_fields=form.changed_data)
+        else:
+            obj.save()
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for line in formset.save(commit=False):
+            line.quantita_rimanente = line.quantita_totale
+            line.save()
+        formset.save_m2m()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not change:
+            services.confirm_order(
+                form.instance.pk,
+                user=request.user.get_username(),
+                now=timezone.now(),
+                draws_stock=stock_is_finished(),
+            )
+
+    def response_add(
+        self, request: HttpRequest, obj: Ordine, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        response = super().response_add(request, obj, post_url_continue)
+        messages.info(request, what_was_drawn(obj))
+        return response
+
+    # --- Acts ---
+
+    def get_urls(self) -> list[URLPattern]:
+        update = self.admin_site.admin_view(self.start_update)
+        return [
+            path("aggiorna/", update, name="orders_ordine_aggiorna"),
+            *(self._act_url(act) for act in ORDER_ACTS),
+            *super().get_urls(),
+        ]
+
+    def _act_url(self, act: OrderAct) -> URLPattern:
+        view = self.admin_site.admin_view(self.act)
+        return path(f"<int:pk>/{act.name}/", view, {"act": act}, name=f"orders_ordine_{act.name}")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "may_start_update": may_start_runs(request)}
+        return super().changelist_view(request, context)
+
+    @method_decorator(require_POST)
+    def start_update(self, request: HttpRequest) -> HttpResponse:
+        start_run(
+            request,
+            EsecuzioneEtl.Tipo.ORDINI,
+            queued=gettext("Aggiornamento degli ordini messo in coda: esecuzione {}."),
+            active=gettext("Un aggiornamento degli ordini è già in corso: esecuzione {}."),
+        )
+        return redirect("admin:orders_ordine_changelist")
+
+    def act(self, request: HttpRequest, pk: int, act: OrderAct) -> HttpResponse:
+        """Asks for the reason; with it, does the act and writes it in the order's history."""
+        if not may_change(request):
+            raise PermissionDenied
+        order = get_object_or_404(Ordine, pk=pk)
+        if not act.fits(order):
+            sentence = gettext("Non si può: l'ordine %(order)s è nello stato «%(state)s».")
+            state = gettext("Fittizio") if order.fittizio else order.get_stato_display()
+            messages.error(request, sentence % {"order": pk, "state": state})
+            return redirect("admin:orders_ordine_change", pk)
+        form = ReasonForm(request.POST or None)
+        if form.is_valid():
+            self._do(request, order, act, form.cleaned_data["motivo"])
+            return redirect("admin:orders_ordine_change", pk)
+        lines = PezzoOrdine.objects.filter(ordine=order).select_related("pezzo").order_by("pk")
+        return act_page(
+            self,
+            request,
+            order,
+            title=act.title,
+            explanation=act.explanation(),
+            button=act.title,
+            form=form,
+            table=lines_table(lines, act),
+        )
+
+    def _do(self, request: HttpRequest, order: Ordine, act: OrderAct, reason: str) -> None:
+        """The history first: an act that is refused takes it back, one that is done has it."""
+        try:
+            with transaction.atomic(using="default"):
+                self.log_change(request, order, f"{act.recorded} Motivo: {reason}")
+                act.call(order.pk, reason, request.user.get_username())
+        except services.RefusedAct as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, act.done % {"order": order.pk})
+
+
+def may_change(request: HttpRequest) -> bool:
+    return request.user.has_perm("orders.change_ordine")
+
+
+def what_was_drawn(order: Ordine) -> str:
+    """What the confirmation took from stock for each line, as a sentence for staff."""
+    lines = list(PezzoOrdine.objects.filter(ordine=order).order_by("pk"))
+    left = sum(line.quantita_rimanente for line in lines)
+    if not any(line.prelevati for line in lines):
+        sentence = ngettext(
+            "Niente dal magazzino: resta da produrre %(left)s pezzo.",
+            "Niente dal magazzino: restano da produrre %(left)s pezzi.",
+            left,
+        )
+        return sentence % {"left": left}
+    drawn = "; ".join(
+        gettext("%(piece)s: %(drawn)s di %(total)s")
+        % {"piece": line.pezzo_id, "drawn": line.prelevati, "total": line.quantita_totale}
+        for line in lines
+    )
+    if not left:
+        sentence = gettext(
+            "Presi dal magazzino: %(drawn)s. Non resta nulla da produrre: l'ordine sarà "
+            "completato dal prossimo aggiornamento degli ordini."
+        )
+        return sentence % {"drawn": drawn}
+    sentence = ngettext(
+        "Presi dal magazzino: %(drawn)s. Resta da produrre %(left)s pezzo.",
+        "Presi dal magazzino: %(drawn)s. Restano da produrre %(left)s pezzi.",
+        left,
+    )
+    return sentence % {"drawn": drawn, "left": left}
+
+
+def lines_table(lines: QuerySet[PezzoOrdine], act: OrderAct) -> dict[str, Any]:
+    @admin.display(description=_("pezzo"))
+    def piece(line: PezzoOrdine) -> str:
+        return str(line.pezzo)
+
+    @admin.display(description=_("fatti / ordinati"))
+    def made(line: PezzoOrdine) -> SafeString:
+        return progress(line.quantita_totale - line.quantita_rimanente, line.quantita_totale)
+
+    @admin.display(description=act.returned)
+    def pieces(line: PezzoOrdine) -> int:
+        return act.pieces(line)
+
+    return table(_("Righe"), (piece, made, pieces), lines, empty=_("L'ordine non ha righe."))
+
+
+# --- Stock --------------------------------------------------------------------------------
+
+
+AGGIORNATO = moment_column(Magazzino, "data_ultimo_aggiornamento")
+
+
+@admin.register(Magazzino)
+class MagazzinoAdmin(TablesMixin, EditableAdmin):
+    """Stock rows; the figure changes by movements alone."""
+
+    list_display = (
+        "articolo",
+        "quantita_disponibile",
+        "scorta_minima",
+        "sotto_scorta",
+        "ubicazione",
+        AGGIORNATO,
+    )
+    list_select_related = ("pezzo", "tipo_acciaio")
+    list_filter = (SottoScortaFilter,)
+    search_fields = ("pezzo_id", "pezzo__nome", "tipo_acciaio_id", "ubicazione", "descrizione")
+    search_help_text = _("Codice o nome del pezzo, tipo di acciaio, ubicazione.")
+    autocomplete_fields = ("pezzo", "tipo_acciaio")
+    readonly_fields = ("disponibile", AGGIORNATO)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("pezzo_id", "pk")
+
+    @admin.display(description=_("articolo"), ordering="pezzo_id")
+    def articolo(self, row: Magazzino) -> str:
+        return str(row.pezzo or row.tipo_acciaio or row)
+
+    @admin.display(description=_("livello"))
+    def sotto_scorta(self, row: Magazzino) -> SafeString | str:
+        if row.scorta_minima is None:
+            return EMPTY
+        if row.quantita_disponibile < row.scorta_minima:
+            return badge("error", _("Sotto scorta"))
+        return badge("ok", _("Sufficiente"))
+
+    @admin.display(description=_("disponibile"))
+    def disponibile(self, row: Magazzino) -> SafeString:
+        return format_html("{} {}", row.quantita_disponibile, self.sotto_scorta(row))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        own = ("ubicazione", "descrizione", "capacita_totale", "scorta_minima")
+        figure = ("disponibile", AGGIORNATO) if obj else ()
+        return ("pezzo", "tipo_acciaio", *figure, *own)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        return (*self.readonly_fields, *(("pezzo", "tipo_acciaio") if obj else ()))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Magazzino, form: Any, change: bool) -> None:
+        if change:
+            obj.save(update_fields=form.changed_data)
+        else:
+            obj.save()
+
+    def tables_of(self, row: Magazzino) -> list[dict[str, Any]]:
+        return [stock_table(row.pk)]
+
+    def acts_on(self, request: HttpRequest, row: Magazzino) -> list[tuple[str, Any]]:
+        if not self.has_change_permission(request, row):
+            return []
+        url = reverse("admin:orders_magazzino_rettifica", args=[row.pk])
+        return [(url, _("Rettifica giacenza"))]
+
+    def get_urls(self) -> list[URLPattern]:
+        correct = self.admin_site.admin_view(self.correct)
+        name = "orders_magazzino_rettifica"
+        return [path("<int:pk>/rettifica/", correct, name=name), *super().get_urls()]
+
+    def correct(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Asks what was counted and why; then books the difference."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(Magazzino.objects.select_related("pezzo", "tipo_acciaio"), pk=pk)
+        form = CountForm(request.POST or None)
+        if form.is_valid():
+            self._correct(request, row, **form.cleaned_data)
+            return redirect("admin:orders_magazzino_change", pk)
+        explanation = _(
+            "%(row)s: ora risultano disponibili %(figure)s. Scrivi quanti ne hai contati: la "
+            "differenza diventa un movimento di magazzino."
+        ) % {"row": self.articolo(row), "figure": row.quantita_disponibile}
+        return act_page(
+            self,
+            request,
+            row,
+            title=_("Rettifica giacenza"),
+            explanation=explanation,
+            button=_("Registra la rettifica"),
+            form=form,
+        )
+
+    def _correct(self, request: HttpRequest, row: Magazzino, contati: int, motivo: str) -> None:
+        try:
+            difference = services.correct_stock(
+                row.pk,
+                counted=contati,
+                reason=motivo,
+                user=request.user.get_username(),
+                now=timezone.now(),
+            )
+        except services.RefusedAct as refusal:
+            messages.error(request, str(refusal))
+            return
+        before = contati - difference
+        self.log_change(
+            request, row, f"Giacenza rettificata da {before} a {contati}. Motivo: {motivo}"
+        )
+        if not difference:
+            sentence = gettext("La giacenza era già %(counted)s: nessun movimento.")
+        else:
+            sentence = gettext("Giacenza rettificata da %(before)s a %(counted)s.")
+        messages.success(request, sentence % {"before": before, "counted": contati})
+
+
+@admin.register(MovimentoProduzione)
+class MovimentoProduzioneAdmin(ReadOnlyAdmin):
+    list_display = PRODUCTION_COLUMNS
+    list_filter = ("esito", MovimentoFilter, PezzoFilter, OrdineFilter)
+    fields = PRODUCTION_COLUMNS
+    readonly_fields = PRODUCTION_COLUMNS
+
+
+@admin.register(MovimentoMagazzino)
+class MovimentoMagazzinoAdmin(ReadOnlyAdmin):
+    list_display = STOCK_COLUMNS
+    list_select_related = ("magazzino",)
+    list_filter = (
+        "causa",
+        MovimentoFilter,
+        ScortaPezzoFilter,
+        OrdineFilter,
+        GivenMagazzinoFilter,
+    )
+    fields = STOCK_COLUMNS
+    readonly_fields = STOCK_COLUMNS
+
+
+# --- Customers ----------------------------------------------------------------------------
 
 
 @admin.register(Cliente)
 class ClienteAdmin(EditableAdmin):
     search_fields = ("nome", "partita_iva")
-    list_display = ("nome", "partita_iva")
-    fields = ("nome", "partita_iva")
+    list_display = ("nome", "partita_iva", "vai_ordini")
+    readonly_fields = ("vai_ordini",)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        return ("nome", "partita_iva", *(("vai_ordini",) if obj else ()))
 
-@admin.register(Ordine)
-class OrdineAdmin(NumberSearchMixin, ReadOnlyAdmin):
-    list_display = (
-        "id_ordine",
-        "cliente",
-        "stato",
-        "data_inizio",
-        "data_fine",
-        "totale_pezzi",
-        "fittizio",
-    )
-    list_select_related = ("cliente",)
-    list_filter = ("stato",)
-    sortable_by = ("id_ordine",)
-    search_help_text = _("Numero dell'ordine.")
-    fields = list_display
+    @admin.display(description=_("ordini"))
+    def vai_ordini(self, row: Cliente) -> SafeString:
+        url = reverse("admin:orders_ordine_changelist", query={"id_cliente": row.pk})
+        return format_html('<a href="{}">{}</a>', url, gettext("Mostra gli ordini"))

@@ -94,14 +94,15 @@ def update_orders(
             runs.beat(run, **tally.columns())
             try:
                 done = runs.persistently(run, partial(_count_next, run, options, size))
+                size = min(2 * size, options.chunk_size)
             except Exception as error:
                 if classify(error) is not Failure.DATA:
                     raise
                 # Bad data: halve the chunk down to the row, and set that row aside.
-                size, refused = size // 2, size == 1
-                if not refused:
+                if size > 1:
+                    size //= 2
                     continue
-                done, size = _set_aside_next(run, error), options.chunk_size
+                done = _set_aside_next(run, error)
             tally.add(done)
             if on_progress:
                 on_progress(tally)
@@ -213,20 +214,30 @@ def _trimmed(operation: Production) -> Production:
 
 
 def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, Magazzino]]:
-    """Everything the operations refer to, locked: orders, then lines, then stock, by key."""
+    """Everything the operations refer to, locked: orders, then lines, then stock, by key.
+
+    Of stock, only the pieces that are made: the others' rows are not touched, nor created.
+    """
     order_ids = {op.id_ordine for op in operations if op.id_ordine is not None}
     pieces = {operation.codice_pezzo for operation in operations if operation.codice_pezzo}
     # The database compares the state, by the collation by which its constraint let it in.
     orders = {
         pk: (aperto, fittizio)
         for pk, aperto, fittizio in Ordine.objects.filter(pk__in=order_ids)
+        .annotate(aperto=Q(stato=Ordine.Stato.IN_ATTESA))
         .order_by("pk")
         .select_for_update()
-        .values_list("pk", Q(stato=Ordine.Stato.IN_ATTESA), "fittizio")
+        .values_list("pk", "aperto", "fittizio")
     }
     lines = PezzoOrdine.objects.filter(ordine__in=order_ids, pezzo__in=pieces)
     locked_lines = list(lines.order_by("pk").select_for_update())
-    scorte = stock.lock_stock(pieces)
+    fasi_finali = dict(Pezzo.objects.filter(pk__in=pieces).values_list("pk", "fase_finale"))
+    fittizi = frozenset(pk for pk, (_, fittizio) in orders.items() if fittizio)
+    scorte = stock.lock_stock(
+        operation.codice_pezzo
+        for operation in operations
+        if operation.codice_pezzo and not rules.makes_nothing(operation, fasi_finali, fittizi)
+    )
     book = rules.Book(
         linee={
             (line.ordine_id, line.pezzo_id): rules.Line(
@@ -238,8 +249,8 @@ def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, 
             for line in locked_lines
         },
         somme_magazzino={code: scorta.prodotti_us for code, scorta in scorte.items()},
-        fasi_finali=dict(Pezzo.objects.filter(pk__in=pieces).values_list("pk", "fase_finale")),
-        fittizi=frozenset(pk for pk, (_, fittizio) in orders.items() if fittizio),
+        fasi_finali=fasi_finali,
+        fittizi=fittizi,
     )
     return book, scorte
 

@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from ingestion.models import RawOperazione
 from ingestion.transfer.build import pezzi_prodotti
+from ingestion.transfer.load import ids_by_uid
 from ingestion.transfer.parse import parse
 from ingestion.transfer.records import Limits, MasterData, RawRecord
 from ingestion.transfer.rules import NO_LIMITS, judge
@@ -29,17 +31,16 @@ FICTITIOUS_QUANTITY = 10
 Key = tuple[int, str]
 
 
-def next_lines(*, fictitious: bool = True) -> list[dict[str, Any]]:
-    """At most five lines, as ``GET /ordine`` answers them; ``fictitious``: make some up if none."""
+def next_lines(limits: Limits, *, fictitious: bool = True) -> list[dict[str, Any]]:
+    """At most five lines, as ``GET /ordine`` answers them; ``fictitious``: make some up if none.
+
+    ``limits`` are the transfer's: they say what a staged record will count for.
+    """
     answer: list[dict[str, Any]] = []
     waiting = _waiting_lines()
     for start in range(0, 1_000_000, PAGE):
         page = list(waiting[start : start + PAGE])
-        in_flight = _pieces_in_flight(page)
-        for line in page:
-            to_make = line.quantita_rimanente - in_flight[line.ordine_id, line.pezzo_id]
-            if to_make > 0:
-                answer.append(_as_json(line, to_make))
+        answer += _still_to_make(page, limits)
         if len(answer) >= MAX_LINES or len(page) < PAGE:
             break
     if fictitious and not answer and not waiting.exists():
@@ -55,6 +56,23 @@ def _waiting_lines() -> QuerySet[PezzoOrdine]:
         .select_related("ordine", "pezzo")
         .order_by("ordine__data_inizio", "ordine_id", "pezzo_id")
     )
+
+
+def _still_to_make(page: list[PezzoOrdine], limits: Limits) -> list[dict[str, Any]]:
+    """Of these lines, those that need more than what is on its way.
+
+    A record moves from staged to loaded to counted while we read. Reading in that order we may
+    see it twice, which asks for less until the next call, but never miss it, which would ask for
+    the same piece twice: hence the lines are read again after what is on its way.
+    """
+    coming = _on_its_way(page, limits)
+    answer = []
+    for line in _waiting_lines().filter(pk__in=[line.pk for line in page]):
+        counted = line.prodotti_us
+        pieces = (counted + coming[line.ordine_id, line.pezzo_id]) // PIECE - counted // PIECE
+        if line.quantita_rimanente > pieces:
+            answer.append(_as_json(line, line.quantita_rimanente - pieces))
+    return answer
 
 
 def _as_json(line: PezzoOrdine, to_make: int) -> dict[str, Any]:
@@ -73,21 +91,15 @@ def _as_json(line: PezzoOrdine, to_make: int) -> dict[str, Any]:
 # --- Pieces staged or loaded and not counted yet ------------------------------------------
 
 
-def _pieces_in_flight(lines: Iterable[PezzoOrdine]) -> dict[Key, int]:
-    """Whole pieces on their way to each line: floor of what it has counted and what comes."""
+def _on_its_way(lines: Iterable[PezzoOrdine], limits: Limits) -> dict[Key, int]:
+    """Production that comes for each line, in piece-microseconds."""
     known = {(line.ordine_id, line.pezzo_id): line for line in lines}
     coming: dict[Key, int] = defaultdict(int)
-    for production in (*_loaded(known), *_staged(known)):
+    for production in (*_staged(known, limits), *_loaded(known)):
         line = known.get((production.id_ordine or 0, production.codice_pezzo or ""))
         if line and production.tipo_operazione == line.pezzo.fase_finale:
             coming[line.ordine_id, line.pezzo_id] += rules.piece_microseconds(production)
-    return defaultdict(
-        int,
-        {
-            key: (known[key].prodotti_us + made) // PIECE - known[key].prodotti_us // PIECE
-            for key, made in coming.items()
-        },
-    )
+    return coming
 
 
 def _loaded(known: Collection[Key]) -> Iterable[Production]:
@@ -95,10 +107,11 @@ def _loaded(known: Collection[Key]) -> Iterable[Production]:
     return map(Production._make, rows.values_list(*PRODUCTION_COLUMNS))
 
 
-def _staged(known: Collection[Key]) -> Iterator[Production]:
+def _staged(known: Collection[Key], limits: Limits) -> Iterator[Production]:
     """Pending records as the transfer will load them; the order number is text there.
 
-    Only the orders and pieces asked for are given as known: others do not matter here.
+    Only the orders and pieces asked for are given as known: others do not matter here. What is
+    loaded, and only not marked yet, is left out: the other tables tell it.
     """
     orders = frozenset(order for order, _ in known)
     master = MasterData(
@@ -111,9 +124,12 @@ def _staged(known: Collection[Key]) -> Iterator[Production]:
     )
     texts = {form for order in orders for form in (f"{order}", f"{order}.0")}
     rows = RawOperazione.objects.filter(stato=RawOperazione.Stato.PENDING, id_ordine__in=texts)
-    for row in rows.values_list(*RawRecord._fields).iterator():
-        raw = RawRecord._make(row)
-        record = judge(parse(raw), raw.ricevuto_il, master, Limits()).record
+    raws = [RawRecord._make(row) for row in rows.values_list(*RawRecord._fields)]
+    present = ids_by_uid([raw.uid for raw in raws])
+    for raw in raws:
+        if raw.uid in present:
+            continue
+        record = judge(parse(raw), raw.ricevuto_il, master, limits).record
         yield Production(
             raw.id_operazione,
             record.id_ordine,
@@ -133,16 +149,19 @@ def _fictitious_lines() -> list[PezzoOrdine]:
     pieces = list(Pezzo.objects.order_by("pk")[:MAX_LINES])
     if not pieces:
         return []
-    order, _ = Ordine.objects.get_or_create(chiave=RESERVED_KEY, defaults={"fittizio": True})
-    lines = PezzoOrdine.objects.filter(ordine=order).select_related("ordine", "pezzo")
-    if not lines.exists():
-        for piece in pieces:
-            PezzoOrdine.objects.get_or_create(
-                ordine=order,
-                pezzo=piece,
-                defaults={
-                    "quantita_totale": FICTITIOUS_QUANTITY,
-                    "quantita_rimanente": FICTITIOUS_QUANTITY,
-                },
+    with transaction.atomic(using="production"):  # whoever waits for the key sees the lines too
+        order, created = Ordine.objects.get_or_create(
+            chiave=RESERVED_KEY, defaults={"fittizio": True}
+        )
+        if created:
+            PezzoOrdine.objects.bulk_create(
+                PezzoOrdine(
+                    ordine=order,
+                    pezzo=piece,
+                    quantita_totale=FICTITIOUS_QUANTITY,
+                    quantita_rimanente=FICTITIOUS_QUANTITY,
+                )
+                for piece in pieces
             )
+    lines = PezzoOrdine.objects.filter(ordine=order).select_related("ordine", "pezzo")
     return list(lines.order_by("pezzo_id")[:MAX_LINES])

@@ -7,7 +7,7 @@ piece. Whole pieces are the floor of the sum; the fraction stays in the sum and 
 0.3333, and three of them are 0.9999.)
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -97,6 +97,20 @@ def piece_microseconds(operation: Production) -> int:
     return max(0, int(operation.numero_pezzi_ora * operation.durata.scaleb(6)))
 
 
+def makes_nothing(
+    operation: Production, fasi_finali: Mapping[str, str], fittizi: Container[int | None]
+) -> str | None:
+    """The outcome of an operation that makes no piece; None for one that makes some."""
+    fase_finale = fasi_finali.get(operation.codice_pezzo or "")
+    if fase_finale is None or operation.tipo_operazione is None:
+        return Esito.NON_ATTRIBUIBILE
+    if operation.id_ordine in fittizi:
+        return Esito.FITTIZIO
+    if operation.tipo_operazione != fase_finale:
+        return Esito.FASE_INTERMEDIA
+    return None
+
+
 def count(operations: Iterable[Production], book: Book) -> list[Counted]:
     """What each operation gives, in the order given; ``book`` is brought forward."""
     return [_count_one(operation, book) for operation in operations]
@@ -108,12 +122,9 @@ def _count_one(operation: Production, book: Book) -> Counted:
     def outcome(esito: str) -> Counted:
         return Counted(operation.id_operazione, order, piece, esito)
 
-    if piece not in book.fasi_finali or operation.tipo_operazione is None:
-        return outcome(Esito.NON_ATTRIBUIBILE)
-    if order in book.fittizi:
-        return outcome(Esito.FITTIZIO)
-    if operation.tipo_operazione != book.fasi_finali[piece]:
-        return outcome(Esito.FASE_INTERMEDIA)
+    esito = makes_nothing(operation, book.fasi_finali, book.fittizi)
+    if esito or piece is None:
+        return outcome(esito or Esito.NON_ATTRIBUIBILE)
     made = piece_microseconds(operation)
     line = book.linee.get((order, piece)) if order is not None else None
     before = line.somma if line else book.somme_magazzino.get(piece, 0)

@@ -107,9 +107,7 @@ def _locked(order_id: int) -> Ordine:
 
 def _is_waiting(order: Ordine) -> bool:
     """Whether staff may act on it; the state as the database compares it, whatever its case."""
-    return Ordine.objects.filter(
-        pk=order.pk, stato=Ordine.Stato.IN_ATTESA, fittizio=False
-    ).exists()
+    return Ordine.objects.filter(pk=order.pk, stato=Ordine.Stato.IN_ATTESA, fittizio=False).exists()
 
 
 def _locked_lines(order: Ordine) -> list[PezzoOrdine]:

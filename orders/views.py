@@ -6,6 +6,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ingestion import run_answers
+from ingestion.jobs import transfer_options
 from ingestion.models import EsecuzioneEtl
 from orders.next_lines import next_lines
 
@@ -14,7 +15,8 @@ class WhatToMake(APIView):
     """GET /ordine: a bare list, as the flows expect it."""
 
     def get(self, request: Request) -> Response:
-        return Response(next_lines(fictitious=settings.ORDINI_FITTIZI == "crea"))
+        limits = transfer_options().limits
+        return Response(next_lines(limits, fictitious=settings.ORDINI_FITTIZI == "crea"))
 
 
 class UpdateOrders(APIView):

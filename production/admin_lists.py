@@ -61,7 +61,7 @@ class FastChangeList(ChangeList):
         keys = list(self.result_list.values_list("pk", flat=True))
         heavy = getattr(self.model_admin, "list_defer", ())
         rows = self.apply_select_related(self.root_queryset).defer(*heavy).in_bulk(keys)
-        self.result_list = [rows[key] for key in keys if key in rows]  # type: ignore[assignment]
+        self.result_list = [rows[key] for key in keys if key in rows]
 
     def get_ordering_field(self, field_name: Any) -> Any:
         """None for a column that may not be sorted by, also if the address asks for it."""
@@ -120,9 +120,9 @@ class NumberSearchMixin:
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if not search_term:
+        if not search_term.strip():
             return queryset, False
-        number = row_number(search_term)
+        number = row_number(search_term.strip())
         return (queryset.none() if number is None else queryset.filter(pk=number)), False
 
 

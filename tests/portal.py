@@ -54,7 +54,10 @@ RECORD_COLUMNS = (
 # Children first.
 EMPTIED = {
     "default": ("raw_operazione", "lotto_ricevuto", "esecuzione_etl", "django_q_ormq"),
-    "production": ("anomalia_operazione", "forgiatura", "cnc", "operazioni"),
+    "production": (
+        *("movimento_magazzino", "movimento_produzione"),
+        *("anomalia_operazione", "forgiatura", "cnc", "operazioni"),
+    ),
 }
 
 
@@ -89,6 +92,11 @@ class Service:
     def pid(self) -> int | None:
         """None while it is down."""
         return self._process.pid if self._process and self._process.poll() is None else None
+
+    def children(self) -> list[int]:
+        """The processes that it started, such as gunicorn's workers."""
+        listing = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(child) for child in listing.read_text().split()]
 
     def start(self) -> None:
         # If the tests are killed outright, the kernel asks the service to stop.

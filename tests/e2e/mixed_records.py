@@ -1,6 +1,6 @@
 """Mixed plant records, and what must be stored of each: written down, not computed by our code.
 
-A record comes from the simulation; then some of its fields are replaced by the rows of
+A record is first one as the plant sends it; then some of its fields are replaced by the rows of
 ``CHANGES``, which say for a value as written what must be stored and which anomalies tell it:
 domain.md's validation table, row by row, both sides of each limit. What follows from the stored
 values (duration, deviations, pieces, out of specification) is computed here, with fractions, a
@@ -17,13 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
 from math import floor
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
-
-from ingestion.simulation import SimulatedPiece, SimulatedPlant, simulate
 
 ROME = ZoneInfo("Europe/Rome")
 PLANT = Path(__file__).parents[2] / "production/fixtures/impianto_demo.json"
@@ -345,8 +342,8 @@ CHANGES = (
     *IGNORED_CHANGES,
 )
 
-# What the simulation itself spoils: value as written → value stored, anomaly.
-SIMULATED_FAULTS: dict[tuple[str, Any], tuple[Any, int]] = {
+# Faults of the records as the plant sends them: value as written → value stored, anomaly.
+PLANT_FAULTS: dict[tuple[str, Any], tuple[Any, int]] = {
     ("temperatura_effettiva", 1350): (None, 3),
     ("peso_effettivo", 0): (None, 2),
     ("peso_effettivo", "12,5 kg"): (None, 2),
@@ -354,9 +351,10 @@ SIMULATED_FAULTS: dict[tuple[str, Any], tuple[Any, int]] = {
     ("timestamp_inizio", "31/02/2024 10:00"): (None, 1),
     ("codice_operatore", "OOP99"): (None, 106),
     ("tipo_fermo", "mistero"): ("ALTRO", 105),
-    ("tipo_fermo", "nessun_fermo"): ("NESSUNO", 0),
     ("numero_pezzi_ora", -1): (None, 104),
 }
+PLANT_FAULT_RATE = 0.03
+CYCLE = timedelta(minutes=10)
 
 
 class Limits(NamedTuple):
@@ -377,35 +375,60 @@ def _limits_of_pieces() -> dict[str, Limits]:
 
 
 LIMITS = _limits_of_pieces()
+PIECES = tuple(LIMITS)
 
 
-def simulated_plant() -> SimulatedPlant:
-    """The demo plant, from its file."""
-    return SimulatedPlant(
-        pezzi=[
-            SimulatedPiece(
-                code,
-                tuple(map(float, limits.peso)) if limits.peso else (10.0, 14.0),
-                tuple(map(float, limits.temperatura)) if limits.temperatura else (900.0, 1100.0),
-            )
-            for code, limits in LIMITS.items()
-        ],
-        forge=["FRG01", "FRG02"],
-        cnc=["CNC01", "CNC02"],
-        operatori=["OOP1", "OOP2", "OOP3", "OOP4"],
-    )
+def plant_records(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+    """Records as the plant sends them: each ten minutes from 1 March 2024 on, a forging and a
+    machining; some out of specification, some with a fault.
+    """
+    rng = random.Random(seed)
+    for number in range(count):
+        begin = datetime(2024, 3, 1, tzinfo=UTC) + number // 2 * CYCLE
+        record = {
+            "codice_pezzo": rng.choice(PIECES),
+            "codice_operatore": rng.choice(("OOP1", "OOP2", "OOP3", "OOP4")),
+            "timestamp_inizio": begin.isoformat(),
+            "timestamp_fine": (begin + CYCLE).isoformat(),
+        }
+        record |= _machined(rng) if number % 2 else _forged(rng, LIMITS[record["codice_pezzo"]])
+        if rng.random() < PLANT_FAULT_RATE:
+            campo, value = rng.choice([fault for fault in PLANT_FAULTS if fault[0] in record])
+            record[campo] = value
+        yield record
 
 
-def simulated_records(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
-    """Records as the plant sends them, from 1 March 2024 on, faults included."""
-    start = datetime(2024, 3, 1, tzinfo=UTC)
-    return islice(simulate(simulated_plant(), start, count // 12 + 1, seed), count)
+def _forged(rng: random.Random, limits: Limits) -> dict[str, Any]:
+    low, high = limits.peso or (10, 14)
+    cold, hot = limits.temperatura or (900, 1100)
+    return {
+        "tipo_operazione": FORGE,
+        "codice_macchinario": rng.choice(("FRG01", "FRG02")),
+        "peso_effettivo": _around(rng, low, high, 3),
+        "temperatura_effettiva": _around(rng, cold, hot, 1),
+    }
+
+
+def _machined(rng: random.Random) -> dict[str, Any]:
+    stopped = rng.random() < 0.08
+    return {
+        "tipo_operazione": CNC,
+        "codice_macchinario": rng.choice(("CNC01", "CNC02")),
+        "numero_pezzi_ora": 0 if stopped else rng.randint(1, 3),
+        "tipo_fermo": rng.choice(("UTENSILE", "PAUSA")) if stopped else "NESSUNO",
+    }
+
+
+def _around(rng: random.Random, low: Any, high: Any, places: int) -> float:
+    """Normal around the middle; about 1 in 100 is out of the limits."""
+    low, high = float(low), float(high)
+    return round(rng.gauss((low + high) / 2, (high - low) / 5.2), places)
 
 
 def mixed_cases(count: int, seed: int = 1) -> list[Case]:
     """Every change alone, then single records, several changes at once and equal records."""
     rng = random.Random(seed)
-    records = simulated_records(4 * count, seed)
+    records = plant_records(4 * count, seed)
     cases = [_changed(records, change) for change in (*CHANGES, *_changes_of_now())]
     cases += [_refused(records) for _ in range(5)]
     while len(cases) < count:
@@ -468,7 +491,7 @@ def _changed(records: Iterator[dict[str, Any]], change: Change) -> Case:
         if fits and not case.expected.anomalies:
             _apply(case, change)
             return case
-    raise AssertionError("the simulation ended")
+    raise AssertionError("no record fits")
 
 
 def _refused(records: Iterator[dict[str, Any]]) -> Case:
@@ -491,16 +514,10 @@ def _spoil(case: Case, rng: random.Random) -> None:
 
 
 def _plain(record: dict[str, Any]) -> Case:
-    """A simulated record, with what the simulation's own faults must come to."""
+    """A record of the plant, with what its faults must come to."""
     expected = Expected(dict.fromkeys(("id_ordine",)))
     for campo, value in record.items():
-        if campo == "anomalia":
-            expected.anomalies += [
-                Anomaly(4, campo, "4", MACCHINA),
-                Anomaly(999, campo, "77", MACCHINA),
-            ]
-            continue
-        stored, number = SIMULATED_FAULTS.get((campo, value)) or _as_stored(campo, value)
+        stored, number = PLANT_FAULTS.get((campo, value)) or _as_stored(campo, value)
         expected.fields[campo] = stored
         if number:
             expected.anomalies.append(Anomaly(number, campo, as_text(value)))
@@ -508,7 +525,7 @@ def _plain(record: dict[str, Any]) -> Case:
 
 
 def _as_stored(campo: str, value: Any) -> tuple[Any, int]:
-    """What the simulation means to be right; but its normal curve has tails."""
+    """What is meant to be right; but the normal curve has tails."""
     if campo.startswith("timestamp"):
         return _plant_time(datetime.fromisoformat(value)), 0
     if campo == "temperatura_effettiva" and not 700 <= value <= 1200:

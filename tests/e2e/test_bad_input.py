@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.mixed_records import simulated_records
+from tests.e2e.mixed_records import plant_records
 from tests.portal import Answer, LivePortal
 
 INGESTING = ("/insert-postgres", "/run-etl")
@@ -18,7 +18,7 @@ MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 def records_body(count: int) -> bytes:
-    return json.dumps(list(simulated_records(count))).encode()
+    return json.dumps(list(plant_records(count))).encode()
 
 
 # name: (body, headers, status, code, position that the details must name)
@@ -78,9 +78,7 @@ def no_records(portal: LivePortal) -> None:
 
 
 def stored(portal: LivePortal) -> dict[str, int]:
-    return {
-        table: portal.value("default", f"SELECT count(*) FROM {table}") for table in TABLES
-    }
+    return {table: portal.value("default", f"SELECT count(*) FROM {table}") for table in TABLES}
 
 
 def assert_one_error_shape(answer: Answer, status: int) -> dict[str, Any]:
@@ -129,6 +127,7 @@ def test_status_needs_the_key_and_healthz_does_not(portal: LivePortal) -> None:
     assert_one_error_shape(portal.request("GET", "/status", key=None), 401)
     health = portal.request("GET", "/healthz", key=None)
     assert (health.status, health.json) == (200, {"ok": True})
+    assert health.headers["Content-Type"] == "application/json; charset=utf-8"
 
 
 def test_the_key_is_checked_before_the_body_is_read(portal: LivePortal) -> None:
@@ -156,9 +155,7 @@ def test_the_key_is_checked_before_the_body_is_read(portal: LivePortal) -> None:
         ("GET", "/esecuzioni/inventata", 404),
     ],
 )
-def test_a_wrong_address_or_method(
-    portal: LivePortal, method: str, path: str, status: int
-) -> None:
+def test_a_wrong_address_or_method(portal: LivePortal, method: str, path: str, status: int) -> None:
     assert_one_error_shape(portal.request(method, path), status)
 
 

@@ -30,7 +30,11 @@ from tests.portal import Answer, LivePortal
 
 RECORDS = 10_000
 DETAIL_TABLES = {"forgiatura": "id_forgiatura", "cnc": "id_cnc"}
-MYSQL_TABLES = {"operazioni": "id_operazione", **DETAIL_TABLES, "anomalia_operazione": "internal_id"}
+MYSQL_TABLES = {
+    "operazioni": "id_operazione",
+    **DETAIL_TABLES,
+    "anomalia_operazione": "internal_id",
+}
 
 
 @dataclass
@@ -339,9 +343,7 @@ def test_a_second_transfer_changes_nothing(story: Story, portal: LivePortal) -> 
     assert checksums(portal) == before
 
 
-def test_rows_loaded_but_not_marked_are_not_loaded_again(
-    story: Story, portal: LivePortal
-) -> None:
+def test_rows_loaded_but_not_marked_are_not_loaded_again(story: Story, portal: LivePortal) -> None:
     """As after a crash between the two commits."""
     before = checksums(portal, staging=False)
     portal.sql("default", "UPDATE raw_operazione SET stato = 'PENDING' WHERE stato = 'PROCESSED'")

@@ -4,6 +4,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,9 +121,7 @@ def test_a_finished_run_frees_its_place():
 
 def test_waits_for_the_active_run_to_end(monkeypatch):
     active, waiting = make_active_esecuzione(), make_esecuzione()
-    monkeypatch.setattr(
-        runs.time, "sleep", lambda seconds: runs.finish(active, Stato.OK, "Fatto.")
-    )
+    monkeypatch.setattr(runs.time, "sleep", lambda seconds: runs.finish(active, Stato.OK, "Fatto."))
 
     runs.start_when_free(waiting, DEAD_AFTER, timedelta(minutes=10))
 
@@ -149,6 +149,17 @@ def vanished_pid():
     return process.pid
 
 
+@contextmanager
+def ended_but_not_asked_for():
+    """A zombie: its parent has not asked how it ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    process.stdout.read()  # until it ends
+    try:
+        yield process.pid
+    finally:
+        process.wait()
+
+
 def here(pid):
     return f"{socket.gethostname()}:{pid}"
 
@@ -173,6 +184,19 @@ def test_a_run_whose_process_vanished_is_taken_over_at_once():
 
     dead.refresh_from_db()
     assert dead.stato == Stato.INTERROTTA
+
+
+def test_a_process_that_ended_is_gone_though_its_parent_has_not_noticed():
+    with ended_but_not_asked_for() as pid:
+        for _ in range(100):
+            if runs.is_dead(run_of(pid), DEAD_AFTER, timezone.now()):
+                return
+            time.sleep(0.02)
+    pytest.fail("a zombie is taken for alive")
+
+
+def run_of(pid):
+    return EsecuzioneEtl(processo=here(pid), battito_il=timezone.now())
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ NAME = "trasferimento orario"
 
 
 def test_migrate_creates_every_schedule():
-    assert {schedule.name: (schedule.func, schedule.cron) for schedule in Schedule.objects.all()} == (
-        SCHEDULES
-    )
+    created = Schedule.objects.values_list("name", "func", "cron")
+
+    assert {name: (func, cron) for name, func, cron in created} == SCHEDULES
 
 
 def test_the_transfer_runs_at_minute_five_of_each_hour():

@@ -97,9 +97,7 @@ NOT_RECORDS = {
 
 
 @INGESTING
-@pytest.mark.parametrize(
-    ("body", "codice"), list(NOT_RECORDS.values()), ids=list(NOT_RECORDS)
-)
+@pytest.mark.parametrize(("body", "codice"), list(NOT_RECORDS.values()), ids=list(NOT_RECORDS))
 def test_what_holds_no_records_is_refused_whole(api, path, body, codice):
     answer = post(api, path, body)
 

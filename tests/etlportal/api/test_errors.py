@@ -83,7 +83,9 @@ def test_an_error_outside_the_api_views(anonymous, url, status, codice):
 
 
 def test_a_host_that_is_not_ours(api):
-    assert_error(api.get("/status", headers={"Host": "altrove.example"}), 400, "richiesta_non_valida")
+    assert_error(
+        api.get("/status", headers={"Host": "altrove.example"}), 400, "richiesta_non_valida"
+    )
 
 
 def test_an_unexpected_error_in_an_api_view(api, monkeypatch):
@@ -148,7 +150,9 @@ def test_three_spellings_are_one_view(name):
     assert len(views) == 1
 
 
-@pytest.mark.parametrize("url", ["/insert-postgres/", "/api/v1/insert-postgres", "/api/v1/run-etl/"])
+@pytest.mark.parametrize(
+    "url", ["/insert-postgres/", "/api/v1/insert-postgres", "/api/v1/run-etl/"]
+)
 def test_no_spelling_redirects(api, url):
     answer = api.post(url, [make_posted()], content_type="application/json")
 

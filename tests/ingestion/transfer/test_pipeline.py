@@ -10,8 +10,6 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
-from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -415,7 +413,8 @@ def test_mysql_away_leaves_rows_waiting_and_reception_open(api, no_pauses, produ
 
 
 @pytest.mark.servers
-def test_mysql_killed_in_the_middle(api, no_pauses, production_as, assert_well):
+def test_mysql_killed_in_the_middle(api, monkeypatch, production_as, assert_well):
+    monkeypatch.setattr(runs, "FIRST_PAUSE_SECONDS", 0)
     make_raw_operazioni(6)
     with mariadb_server() as server, production_as(PORT=server.port, PASSWORD=server.password):
         connections["production"].settings_dict["NAME"] = "etl"
