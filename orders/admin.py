@@ -212,6 +212,12 @@ class TablesMixin:
         return render(request, context, add, change, form_url, obj)
 
 
+def without_tools(widget: Any, *, add: bool) -> None:
+    """Leaves out the buttons beside a choice that edit, show or delete the chosen row."""
+    widget.can_add_related = widget.can_add_related and add
+    widget.can_change_related = widget.can_delete_related = widget.can_view_related = False
+
+
 # --- Lines of an order --------------------------------------------------------------------
 
 
@@ -238,10 +244,17 @@ class NuovaRigaInline(admin.TabularInline):
     model = PezzoOrdine
     form = NuovaRigaForm
     formset = NuoveRigheFormSet
+    verbose_name = _("pezzo")
     verbose_name_plural = _("Righe")
     autocomplete_fields = ("pezzo",)
     extra = 3
     can_delete = False
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field and db_field.name == "pezzo":
+            without_tools(field.widget, add=False)
+        return field
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("orders.add_ordine")
@@ -382,8 +395,9 @@ class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
         self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any
     ) -> Any:
         form = super().get_form(request, obj, change, **options)
-        if "data_inizio" in form.base_fields:  # orders are made in the order of this date
-            form.base_fields["data_inizio"].required = True
+        if "data_inizio" in form.base_fields:
+            form.base_fields["data_inizio"].required = True  # it says which order comes first
+            without_tools(form.base_fields["cliente"].widget, add=True)
         return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from ingestion.admin import GivenTextFilter
 from ingestion.models import RawOperazione
 from orders.models import Cliente, MovimentoMagazzino, MovimentoProduzione, Ordine
+from orders.rules import PIECE
 from production.admin import PezzoFilter
 from production.admin_lists import (
     EMPTY,
@@ -159,6 +160,19 @@ def esito(row: MovimentoProduzione) -> SafeString:
     return badge(kind, row.get_esito_display())
 
 
+@admin.display(description=_("prodotti"))
+def prodotti(row: MovimentoProduzione) -> str:
+    """What the operation made, fractions too: a CNC cycle may make a third of a piece."""
+    whole = row.pezzi_us % PIECE == 0
+    return number_format(row.pezzi_us / PIECE, 0 if whole else 2)
+
+
+@admin.display(description=_("pezzi finiti"))
+def pezzi_interi(row: MovimentoProduzione) -> int:
+    """Whole pieces counted with it, of which the fractions before may be a part."""
+    return row.pezzi
+
+
 @admin.display(description=label_of(MovimentoMagazzino, "quantita"))
 def quantita(row: MovimentoMagazzino) -> SafeString:
     return format_html('<span class="figure">{}</span>', f"{row.quantita:+d}".replace("-", "−"))
@@ -182,7 +196,8 @@ PRODUCTION_COLUMNS: tuple[Column, ...] = (
     link_column(MovimentoProduzione, "ordine", ORDINE),
     link_column(MovimentoProduzione, "pezzo", "production_pezzo_change"),
     esito,
-    plain_column(MovimentoProduzione, "pezzi"),
+    prodotti,
+    pezzi_interi,
     plain_column(MovimentoProduzione, "dati"),
     plain_column(MovimentoProduzione, "eccedenza"),
     link_column(MovimentoProduzione, "esecuzione", ESECUZIONE),

@@ -63,6 +63,26 @@ class FastChangeList(ChangeList):
         rows = self.apply_select_related(self.root_queryset).defer(*heavy).in_bulk(keys)
         self.result_list = [rows[key] for key in keys if key in rows]
 
+    @property
+    def forms(self) -> list["FormFilter"]:
+        return [spec for spec in self.filter_specs if isinstance(spec, FormFilter)]
+
+    @property
+    def other_parameters(self) -> list[tuple[str, str]]:
+        """What the filters' form has to hand on: the list's parameters that it has no input for."""
+        own = {name for spec in self.forms for name in spec.names}
+        return [
+            (name, value)
+            for name, values in self.filter_params.items()
+            if name not in own
+            for value in values
+        ]
+
+    def get_filters_params(self, params: Any = None) -> Any:
+        """Without the inputs that were left empty."""
+        given = super().get_filters_params(params)
+        return {name: values for name, values in given.items() if any(values)}
+
     def get_ordering_field(self, field_name: Any) -> Any:
         """None for a column that may not be sorted by, also if the address asks for it."""
         if self.sortable_by is not None and field_name not in self.sortable_by:
@@ -71,9 +91,7 @@ class FastChangeList(ChangeList):
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         ranged = [
-            spec.field
-            for spec in self.filter_specs
-            if isinstance(spec, DateRangeFilter) and spec.is_set
+            spec.field for spec in self.forms if isinstance(spec, DateRangeFilter) and spec.is_set
         ]
         if ranged and not self.params.get(ORDER_VAR):
             return [f"-{ranged[0]}", "-pk"]
@@ -165,7 +183,7 @@ def is_used(row: Model) -> bool:
 
 
 class FormFilter(admin.ListFilter):
-    """A filter that is a small form of its own and needs no script; ``names`` are its inputs."""
+    """A filter with inputs of its own, ``names``, in the one form of the list; needs no script."""
 
     template = "admin/form_filter.html"
     inputs_template: str
@@ -193,15 +211,6 @@ class FormFilter(admin.ListFilter):
     def has_output(self) -> bool:
         return True
 
-    def others(self, changelist: ChangeList) -> list[tuple[str, str]]:
-        """The list's other parameters, for the form to hand on."""
-        return [
-            (name, value)
-            for name, values in changelist.filter_params.items()
-            if name not in self.names
-            for value in values
-        ]
-
     def without(self, changelist: ChangeList) -> str:
         return changelist.get_query_string(dict.fromkeys(self.names))
 
@@ -222,11 +231,7 @@ class TextFilter(FormFilter):
         return str(self.used_parameters.get(self.parameter, ""))
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        yield {
-            "others": self.others(changelist),
-            "without": self.without(changelist),
-            "options": self.options(),
-        }
+        yield {"without": self.without(changelist), "options": self.options()}
 
     def options(self) -> list[tuple[str, Any]]:
         """For a filter whose ``inputs_template`` is the one with a list to choose from."""
@@ -295,7 +300,6 @@ class DateRangeFilter(FormFilter):
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         first_name, last_name = self.names
         yield {
-            "others": self.others(changelist),
             "without": self.without(changelist),
             "days": [
                 (first_name, _("Dal"), self.used_parameters.get(first_name, "")),

@@ -127,9 +127,9 @@ def killed_after(position, action):
     connections.close_all()
     child = os.fork()
     if not child:
-        with suppress(BaseException):
-            with Statements(position, lambda: os.kill(os.getpid(), signal.SIGKILL), after=True):
-                action()
+        death = Statements(position, lambda: os.kill(os.getpid(), signal.SIGKILL), after=True)
+        with suppress(BaseException), death:
+            action()
         os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL

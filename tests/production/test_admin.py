@@ -191,11 +191,21 @@ def test_filters_of_the_anomalies(admin_client: Client, plant: None) -> None:
     assert listed(admin_client, ANOMALIE, tipo="x") == []
 
 
-def test_a_filter_keeps_the_others(admin_client: Client, plant: None) -> None:
-    page = admin_client.get(ANOMALIE, {"tipo": "2", "q": "", "pezzo": "<P>"}).text
-    assert '<input type="hidden" name="tipo" value="2">' in page
-    assert '<input type="hidden" name="pezzo" value="&lt;P&gt;">' in page
-    assert "<P>" not in page
+def test_the_form_of_the_filters_keeps_all_of_them(admin_client: Client, plant: None) -> None:
+    given = {"tipo": "2", "pezzo": "<P>", "macchinario": "", "origine__exact": "MACCHINA"}
+    page = admin_client.get(ANOMALIE, given).text
+    assert '<option value="2" selected>' in page
+    assert 'name="pezzo" value="&lt;P&gt;"' in page
+    assert '<input type="hidden" name="origine__exact" value="MACCHINA">' in page
+    assert '<input type="hidden" name="macchinario"' not in page
+
+
+def test_inputs_left_empty_are_no_filter(admin_client: Client, plant: None) -> None:
+    anomalia = make_anomalia(make_operazione())
+    empty = {"tipo": "", "pezzo": "", "macchinario": "", "creata_il_dal": "", "creata_il_al": ""}
+    page = admin_client.get(ANOMALIE, empty)
+    assert [row.pk for row in page.context["cl"].result_list] == [anomalia.pk]
+    assert not page.context["cl"].has_active_filters
 
 
 def test_filters_do_not_list_the_catalogue(admin_client: Client, plant: None) -> None:

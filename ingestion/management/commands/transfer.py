@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from ingestion import jobs, runs
 from ingestion.models import EsecuzioneEtl
@@ -21,9 +22,15 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["dry_run"]:
-            self._report_preview(options)
-            return
+        try:
+            if options["dry_run"]:
+                self._report_preview(options)
+            else:
+                self._transfer(options)
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError("Un database non risponde: riprovare più tardi.") from error
+
+    def _transfer(self, options: dict[str, Any]) -> None:
         run = runs.create(EsecuzioneEtl.Tipo.TRANSFER, EsecuzioneEtl.Origine.COMANDO)
         progress = self._progress if sys.stderr.isatty() and not options["json"] else None
         try:

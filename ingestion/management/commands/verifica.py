@@ -2,7 +2,8 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from ingestion.invariants import INVARIANTS
 
@@ -16,7 +17,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = {name: list(check()) for name, check in INVARIANTS.items()}
+        try:
+            found = {name: list(check()) for name, check in INVARIANTS.items()}
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError("Un database non risponde: riprovare più tardi.") from error
         well = not any(found.values())
         if options["json"]:
             told = [problem._asdict() for problems in found.values() for problem in problems]

@@ -154,6 +154,10 @@ class TestDryRun:
     def test_keeps_to_the_limit(self):
         assert as_json("transfer", "--dry-run", "--limit", "1")[1]["letti"] == 1
 
+    def test_mysql_away_is_told_in_words(self, production_away):
+        with production_away(), pytest.raises(CommandError, match="database non risponde"):
+            call_command("transfer", "--dry-run")
+
     def test_changes_nothing(self, table_contents):
         def everything():
             tables = ("raw_operazione", "esecuzione_etl", "django_q_ormq")
@@ -206,6 +210,10 @@ class TestVerifica:
                 ],
             },
         )
+
+    def test_mysql_away_is_told_in_words(self, production_away):
+        with production_away(), pytest.raises(CommandError, match="database non risponde"):
+            call_command("verifica")
 
     def test_of_very_many_problems_the_first_are_listed(self):
         make_raw_operazioni(25, stato="PROCESSED")

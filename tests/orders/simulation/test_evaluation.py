@@ -14,6 +14,10 @@ def make_truth(*faults, records=3):
     return Truth({}, (Body("abc", records),), faults)
 
 
+def make_score(*counts):
+    return dict(zip(("record", "caricati", "attese", "trovate"), counts, strict=True))
+
+
 def received(*rows):
     return {"abc": [dict(enumerate(rows))]}
 
@@ -27,7 +31,7 @@ def test_all_found_and_nothing_else():
     assert (result.record, result.caricati) == (3, 3)
     assert vars(result.tipi[102]) == {"attese": 1, "trovate": 1, "giuste": 1}
     assert (result.totale.precisione, result.totale.richiamo) == (1, 1)
-    assert vars(result.guasti["deriva"]) == dict(record=1, caricati=1, attese=1, trovate=1)
+    assert vars(result.guasti["deriva"]) == make_score(1, 1, 1, 1)
 
 
 def test_an_anomaly_that_is_missing_lowers_the_recall():
@@ -76,7 +80,7 @@ def test_a_record_that_is_not_loaded_is_told_even_without_anomalies():
 
     assert not result.tutto_bene
     assert (result.record, result.caricati) == (2, 1)
-    assert vars(result.guasti["duplicati"]) == dict(record=1, caricati=0, attese=0, trovate=0)
+    assert vars(result.guasti["duplicati"]) == make_score(1, 0, 0, 0)
 
 
 def test_a_body_that_never_came_is_told():

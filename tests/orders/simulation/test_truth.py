@@ -61,8 +61,10 @@ class TestAnomalies:
 
     @pytest.mark.parametrize(
         ("weight", "kind"),
-        [(0, 2), (0.001, 102), (9.999, 102), (10, 0), (12, 0), (12.001, 102), (1000, 102)]
-        + [(1000.001, 2), ("ERR", 2), ("12,5 kg", 2)],
+        [
+            *((0, 2), (0.001, 102), (9.999, 102), (10, 0), (12, 0), (12.001, 102), (1000, 102)),
+            *((1000.001, 2), ("ERR", 2), ("12,5 kg", 2)),
+        ],
     )
     def test_of_a_weight(self, weight, kind):
         found = anomalies(make_forging(peso_effettivo=weight))
@@ -71,8 +73,10 @@ class TestAnomalies:
 
     @pytest.mark.parametrize(
         ("temperature", "kind"),
-        [(699.9, 3), (700, 103), (899.9, 103), (900, 0), (1100, 0), (1100.1, 103), (1200, 103)]
-        + [(1200.1, 3), ("ERR", 3)],
+        [
+            *((699.9, 3), (700, 103), (899.9, 103), (900, 0), (1100, 0), (1100.1, 103)),
+            *((1200, 103), (1200.1, 3), ("ERR", 3)),
+        ],
     )
     def test_of_a_temperature(self, temperature, kind):
         found = anomalies(make_forging(temperatura_effettiva=temperature))

@@ -1,0 +1,60 @@
+"""The hourly update and the queue's task."""
+
+import logging
+
+import pytest
+
+from ingestion.models import EsecuzioneEtl
+from ingestion.schedules import SCHEDULES
+from orders import jobs
+from orders.models import PezzoOrdine
+from tests.builders import make_active_esecuzione
+from tests.orders.builders import make_forgiature, make_riga, make_update
+
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "production"], transaction=True),
+    pytest.mark.usefixtures("workshop"),
+]
+
+Stato = EsecuzioneEtl.Stato
+
+
+def test_it_runs_at_minute_ten_after_the_transfer():
+    path, cron = SCHEDULES["ordini orario"]
+
+    assert (path, cron) == ("orders.jobs.scheduled_update", "10 * * * *")
+
+
+def test_the_hourly_update_is_a_run_of_its_own(caplog):
+    caplog.set_level(logging.INFO)
+    make_riga(8, "PZC01", 3)
+    make_forgiature(2)
+
+    assert jobs.scheduled_update() == Stato.OK
+
+    run = EsecuzioneEtl.objects.get()
+    assert (run.tipo, run.origine, run.stato) == ("ordini", "pianificata", Stato.OK)
+    assert PezzoOrdine.objects.get().quantita_rimanente == 1
+    assert [record.name for record in caplog.records if record.name == "periodic"] == ["periodic"]
+
+
+def test_a_queued_update_is_run_once():
+    make_riga(8, "PZC01", 3)
+    make_forgiature(2)
+    run = make_update()
+
+    assert jobs.run_update(run.pk) == Stato.OK
+    assert jobs.run_update(run.pk) == f"run {run.pk} is OK"
+
+    run.refresh_from_db()
+    assert run.caricati == 2
+
+
+def test_an_update_beside_another_says_so(monkeypatch):
+    monkeypatch.setattr("ingestion.run_queue.PATIENCE", jobs.timedelta(0))
+    active = make_active_esecuzione(tipo="ordini")
+
+    assert jobs.scheduled_update() == Stato.INTERROTTA
+
+    run = EsecuzioneEtl.objects.exclude(pk=active.pk).get()
+    assert f"esecuzione {active.pk}" in run.messaggio
