@@ -192,7 +192,7 @@ Q_CLUSTER = {
     "guard_cycle": 0.5,
     "recycle": 100,
     "save_limit": 250,
-    "label": "Coda",
+    "label": _("Coda"),
 }
 
 # --- HTTP and the admin -----------------------------------------------------------------

@@ -533,7 +533,7 @@ def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> N
     """
     if not may_start_runs(request):
         raise PermissionDenied
-    living = living_run(tipo)
+    living = runs.living_run(tipo, timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS))
     if living:
         messages.warning(request, format_html(active, link_to(living)))
         return
@@ -541,12 +541,3 @@ def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> N
     messages.success(request, format_html(queued, link_to(run)))
     if not status.worker()["vivo"]:
         messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))
-
-
-def living_run(tipo: str) -> EsecuzioneEtl | None:
-    """The run in course; one whose process died does not keep staff from starting another."""
-    active = runs.active_run(tipo)
-    dead_after = timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS)
-    if active is None or runs.is_dead(active, dead_after, timezone.now()):
-        return None
-    return active

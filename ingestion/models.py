@@ -99,7 +99,7 @@ class EsecuzioneEtl(models.Model):
         indexes = [models.Index(fields=["tipo", "stato"], name="esecuzione_etl_tipo_stato")]
 
     def __str__(self) -> str:
-        return f"{self.tipo} {self.pk}"
+        return f"{self.pk}"
 
 
 class LottoRicevuto(models.Model):

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core import signing
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -67,8 +66,8 @@ def ended(run: EsecuzioneEtl) -> Response:
 
 def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Response:
     """Queues a run of this kind and answers with it; one that is active is answered instead."""
-    active = runs.active_run(tipo)
-    if active and not _is_dead(active):
+    active = runs.living_run(tipo, timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS))
+    if active:
         message = f"L'esecuzione {active.pk} è già in corso."
         return accepted(request, active, message=message, gia_in_esecuzione=True)
     by = caller(request)
@@ -78,12 +77,6 @@ def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Respon
     if "respond-async" not in request.headers.get("Prefer", ""):
         _wait_for(run, wait_seconds)
     return answer(request, run)
-
-
-def _is_dead(run: EsecuzioneEtl) -> bool:
-    """A dead run would be answered for ever; the next to start takes its place instead."""
-    dead_after = timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS)
-    return runs.is_dead(run, dead_after, timezone.now())
 
 
 def answer(request: Request, run: EsecuzioneEtl) -> Response:

@@ -107,6 +107,14 @@ def active_run(tipo: str) -> EsecuzioneEtl | None:
     return EsecuzioneEtl.objects.filter(tipo=tipo, stato=Stato.IN_CORSO).first()
 
 
+def living_run(tipo: str, dead_after: timedelta) -> EsecuzioneEtl | None:
+    """The run in course; one whose process died keeps nobody from starting another."""
+    active = active_run(tipo)
+    if active is None or is_dead(active, dead_after, timezone.now()):
+        return None
+    return active
+
+
 def start(run: EsecuzioneEtl, dead_after: timedelta, now: datetime) -> None:
     """IN_CODA → IN_CORSO. Raises ``RunAlreadyActive`` while another run of the kind lives."""
     active = active_run(run.tipo)

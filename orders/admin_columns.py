@@ -164,7 +164,7 @@ def esito(row: MovimentoProduzione) -> SafeString:
 def prodotti(row: MovimentoProduzione) -> str:
     """What the operation made, fractions too: a CNC cycle may make a third of a piece."""
     whole = row.pezzi_us % PIECE == 0
-    return number_format(row.pezzi_us / PIECE, 0 if whole else 2)
+    return number_format(round(row.pezzi_us / PIECE, 2), 0 if whole else 2)
 
 
 @admin.display(description=_("pezzi finiti"))

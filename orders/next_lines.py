@@ -24,7 +24,7 @@ from orders.rules import PIECE, Production
 from production.models import Pezzo
 
 MAX_LINES = 5
-PAGE = 50
+FIRST_PAGE = 10  # orders; each page after it is twice as long
 RESERVED_KEY = "FITTIZIO"
 FICTITIOUS_QUANTITY = 10
 
@@ -37,15 +37,30 @@ def next_lines(limits: Limits, *, fictitious: bool = True) -> list[dict[str, Any
     ``limits`` are the transfer's: they say what a staged record will count for.
     """
     answer: list[dict[str, Any]] = []
-    waiting = _waiting_lines()
-    for start in range(0, 1_000_000, PAGE):
-        page = list(waiting[start : start + PAGE])
-        answer += _still_to_make(page, limits)
-        if len(answer) >= MAX_LINES or len(page) < PAGE:
+    for orders in _pages_of_orders():
+        answer += _still_to_make(orders, limits)
+        if len(answer) >= MAX_LINES:
             break
-    if fictitious and not answer and not waiting.exists():
+    if fictitious and not answer and not _waiting_lines().exists():
         answer = [_as_json(line, line.quantita_rimanente) for line in _fictitious_lines()]
     return answer[:MAX_LINES]
+
+
+def _pages_of_orders() -> Iterator[list[int]]:
+    """Numbers of waiting orders, oldest first, a page at a time.
+
+    The index on state, date and number has them in this order. Asking for the oldest lines at
+    once would make the database sort the lines of all waiting orders for each call.
+    """
+    orders = (
+        Ordine.objects.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
+        .order_by("data_inizio", "pk")
+        .values_list("pk", flat=True)
+    )
+    start, size = 0, FIRST_PAGE
+    while page := list(orders[start : start + size]):
+        yield page
+        start, size = start + size, 2 * size
 
 
 def _waiting_lines() -> QuerySet[PezzoOrdine]:
@@ -58,13 +73,14 @@ def _waiting_lines() -> QuerySet[PezzoOrdine]:
     )
 
 
-def _still_to_make(page: list[PezzoOrdine], limits: Limits) -> list[dict[str, Any]]:
-    """Of these lines, those that need more than what is on its way.
+def _still_to_make(orders: list[int], limits: Limits) -> list[dict[str, Any]]:
+    """Of these orders' lines, those that need more than what is on its way.
 
     A record moves from staged to loaded to counted while we read. Reading in that order we may
     see it twice, which asks for less until the next call, but never miss it, which would ask for
     the same piece twice: hence the lines are read again after what is on its way.
     """
+    page = list(_waiting_lines().filter(ordine__in=orders))
     coming = _on_its_way(page, limits)
     answer = []
     for line in _waiting_lines().filter(pk__in=[line.pk for line in page]):

@@ -278,7 +278,7 @@ class Operazione(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tipo_operazione or '—'} {self.pk}"
+        return f"{self.pk}"
 
 
 class Forgiatura(models.Model):

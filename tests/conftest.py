@@ -3,12 +3,13 @@
 import copy
 import importlib
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.apps import apps
@@ -127,6 +128,11 @@ def production_as() -> Callable[..., AbstractContextManager[None]]:
     return _production_as
 
 
+def _refuse(params: dict[str, Any]) -> NoReturn:
+    """What MySQL's client says when the server is away; a file has no such failure."""
+    raise sqlite3.OperationalError(2002, "Can't connect to server")
+
+
 @pytest.fixture
 def production_away() -> Callable[[], AbstractContextManager[None]]:
     """``with production_away():`` the production database takes no connection."""
@@ -135,10 +141,9 @@ def production_away() -> Callable[[], AbstractContextManager[None]]:
     def away() -> Iterator[None]:
         with socket.socket() as deaf:
             deaf.bind(("127.0.0.1", 0))  # the port is taken, and nobody listens
-            nowhere: dict[str, Any] = {"PORT": deaf.getsockname()[1]}
-            if connections["production"].vendor == "sqlite":
-                nowhere = {"NAME": "/nonexistent/production.sqlite3"}
-            with _production_as(**nowhere):
+            with _production_as(PORT=deaf.getsockname()[1]):
+                if connections["production"].vendor == "sqlite":
+                    connections["production"].get_new_connection = _refuse  # type: ignore[method-assign]
                 yield
 
     return away

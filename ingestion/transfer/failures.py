@@ -12,9 +12,9 @@ from django.db.utils import Error as DatabaseErrorBase
 MYSQL_PASSING = {1213, 1205, 1040, 1053, 2002, 2003, 2006, 2013, 1927}
 MYSQL_DATA = {1264, 1265, 1292, 1366, 1406, 1048, 1062, 1452, 3819, 4025}
 MYSQL_RESOURCE = {1114, 1021}
-MYSQL_DUPLICATE = 1062
 POSTGRESQL_PASSING = ("40001", "40P01", "55P03", "57P0", "08")
 POSTGRESQL_RESOURCE = ("53",)
+SQLITE_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")
 
 
 class Failure(Enum):
@@ -39,10 +39,17 @@ def classify(error: BaseException) -> Failure:
         return Failure.RESOURCE
     if isinstance(error, (DataError, IntegrityError, ValueError)):
         return Failure.DATA
-    if isinstance(error, (InterfaceError, OperationalError)):
-        # No code: the connection is gone (PostgreSQL), or SQLite's "database is locked".
-        return Failure.PASSING
+    if isinstance(error, (InterfaceError, OperationalError)) and code is None:
+        return _classify_uncoded(error)
     return Failure.UNKNOWN
+
+
+def _classify_uncoded(error: BaseException) -> Failure:
+    """SQLite names its errors; from PostgreSQL, no code at all means no connection."""
+    name = getattr(error.__cause__, "sqlite_errorname", None)
+    if name is None or name.startswith(SQLITE_PASSING):
+        return Failure.PASSING
+    return Failure.RESOURCE if name == "SQLITE_FULL" else Failure.UNKNOWN
 
 
 def mysql_code(error: BaseException) -> int | None:

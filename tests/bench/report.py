@@ -57,4 +57,6 @@ def _version(alias: str) -> str:
         cursor.execute("SELECT version()")
         (text,) = cursor.fetchone()
     version: Any = text.split(" on ")[0]
-    return f"{connections[alias].display_name} {version}".replace("PostgreSQL PostgreSQL", "PostgreSQL")
+    return f"{connections[alias].display_name} {version}".replace(
+        "PostgreSQL PostgreSQL", "PostgreSQL"
+    )

@@ -57,7 +57,9 @@ def make_orders(first: int, count: int, stato: str, pezzi: int) -> None:
         )
 
 
-def make_operations(first: int, count: int, first_order: int, orders: int, *, counted: bool) -> None:
+def make_operations(
+    first: int, count: int, first_order: int, orders: int, *, counted: bool
+) -> None:
     """Operations, every other one by CNC (3 pieces an hour for 20 minutes, so one piece), with
     their details; they follow the lines of the orders. ``counted``: with their ledger rows.
     """

@@ -1,6 +1,7 @@
 """Orders and stock in the admin: what is shown, and the acts of the staff."""
 
 from datetime import UTC, date, datetime
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django_q.models import OrmQ
 
 from ingestion.models import EsecuzioneEtl
 from orders import services
-from orders.admin_columns import LAST_ROWS
+from orders.admin_columns import LAST_ROWS, state_badge
 from orders.models import (
     Cliente,
     Magazzino,
@@ -26,7 +27,9 @@ from orders.models import (
 from tests import builders
 from tests.etlportal.test_admin_site import inline_code
 from tests.orders.builders import (
+    make_cnc_pezzo,
     make_forgiature,
+    make_lavorazioni,
     make_operazione,
     make_ordine_con,
     make_riga,
@@ -159,8 +162,6 @@ def test_a_staged_record_makes_its_order_in_lavorazione(
 def test_a_state_that_another_program_wrote_breaks_no_page(
     admin_client: Client, plant: None
 ) -> None:
-    from orders.admin_columns import state_badge
-
     order = Ordine(pk=8, stato="in attesa ")
     order.ha_produzione = order.in_arrivo = False
     assert "In attesa" in state_badge(order)
@@ -381,7 +382,6 @@ def test_no_order_is_deleted(admin_client: Client, plant: None) -> None:
 
 def cells(page: str, field: str) -> list[str]:
     """The text of each cell of a column of the lines."""
-    from html.parser import HTMLParser
 
     class Cells(HTMLParser):
         def __init__(self) -> None:
@@ -736,6 +736,17 @@ def test_movements_are_filtered_and_lead_on(admin_client: Client, plant: None, u
     assert listed(admin_client, MOVIMENTI, pezzo="PZC09") == []
     assert listed(admin_client, MOVIMENTI, creato_il_al="2024-12-20") == []
     assert "None" not in admin_client.get(MOVIMENTI).text
+
+
+def test_fractions_of_a_piece_are_shown(admin_client: Client, plant: None, update) -> None:
+    make_cnc_pezzo("PZC20")
+    make_riga(8, "PZC20")
+    make_lavorazioni(2, pezzi_ora=1)
+    make_lavorazioni(1, pezzi_ora=4)
+    update()
+    page = admin_client.get(f"{ORDINI}8/change/").text
+    assert page.count("<td>0,17</td>") == 2  # a sixth of a piece
+    assert "<td>0,67</td>" in page
 
 
 def test_movements_cannot_be_written(admin_client: Client, plant: None, update) -> None:
