@@ -39,7 +39,7 @@ def make_master_data() -> None:
 
 
 def make_orders(first: int, count: int, stato: str, pezzi: int) -> None:
-    """Orders of two lines each; a line is for ``pezzi`` pieces, of which COMPLETATO has none left."""
+    """Orders of two lines each, for so many pieces a line; of COMPLETATO none are left to make."""
     day = "DATE_ADD('2020-01-01', INTERVAL n.n DIV 30 DAY)"
     _insert(
         "ordine (id_ordine, data_inizio, data_fine, totale_pezzi, stato, fittizio)",

@@ -2,11 +2,15 @@
 
 import gc
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 from django.core.management import call_command
 from django.db import connections
+from django.db.models import Model
 
 from ingestion import jobs, runs, services
 from ingestion.models import EsecuzioneEtl, RawOperazione
@@ -29,6 +33,8 @@ from orders.simulation.generator import Settings, Simulation
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
 from tests.bench.report import Measure, say, show
 
+T = TypeVar("T")
+
 RECORDS = 100_000
 ROW_BY_ROW = 2_000
 TEMPLATE = 10_000
@@ -41,8 +47,8 @@ LEAST_TIMES_FASTER = 10
 def run() -> bool:
     call_command("loaddata", "impianto_demo", database="production", verbosity=0)
     say("· 100.000 record in attesa")
-    _stage()
-    by_row = _transfer_row_by_row()
+    _elsewhere(_stage)
+    by_row = _elsewhere(_transfer_row_by_row)
     rate, growth = _transfer()
     return show(
         "transfer",
@@ -53,6 +59,13 @@ def run() -> bool:
             Measure("quante volte più veloce", rate / by_row, "", (">", LEAST_TIMES_FASTER)),
         ],
     )
+
+
+def _elsewhere(work: Callable[[], T]) -> T:
+    """``work()`` in a process of its own, so that its memory does not hide the transfer's."""
+    connections.close_all()
+    with get_context("fork").Pool(1) as pool:
+        return pool.apply(work)
 
 
 def _stage() -> None:
@@ -136,7 +149,7 @@ def _save(row: LoadRow) -> None:
         )
 
 
-def _by_attribute(model: type, values: dict) -> dict:
+def _by_attribute(model: type[Model], values: dict[str, Any]) -> dict[str, Any]:
     """Values by column, named as the model names them."""
     names = {field.column: field.attname for field in model._meta.concrete_fields}
     return {names[column]: value for column, value in values.items()}

@@ -340,24 +340,34 @@ def test_customer_and_date_of_a_waiting_order_may_change_and_nothing_else(
     assert [line.pezzo_id for line in order.linee.all()] == ["PZC01"]
 
 
-def test_saving_a_page_leaves_what_the_job_wrote_meanwhile(
+def job_writes_before(monkeypatch: pytest.MonkeyPatch, model: type[Any], **written: Any) -> None:
+    """The page of a ``model`` row has read it when a job changes it, and saves after that."""
+    save = model.save
+
+    def save_late(row: Any, **options: Any) -> None:
+        model.objects.filter(pk=row.pk).update(**written)
+        save(row, **options)
+
+    monkeypatch.setattr(model, "save", save_late)
+
+
+def test_saving_an_order_leaves_what_the_job_wrote_meanwhile(
+    admin_client: Client, plant: None, monkeypatch
+) -> None:
+    job_writes_before(monkeypatch, Ordine, stato=Stato.COMPLETATO, data_fine=date(2025, 1, 7))
+    lines = {"linee-TOTAL_FORMS": 0, "linee-INITIAL_FORMS": 0}
+    admin_client.post(f"{ORDINI}8/change/", {"data_inizio": "01/02/2025", **lines})
+    order = Ordine.objects.get(pk=8)
+    assert order.data_inizio == date(2025, 2, 1)
+    assert (order.stato, order.data_fine) == (Stato.COMPLETATO, date(2025, 1, 7))
+
+
+def test_saving_a_stock_row_leaves_what_the_job_wrote_meanwhile(
     admin_client: Client, plant: None, monkeypatch
 ) -> None:
     scorta = make_scorta("PZC01", 50)
-    real_save = {Ordine: Ordine.save, Magazzino: Magazzino.save}
-
-    def save_late(row: Any, **options: Any) -> None:
-        Ordine.objects.update(totale_pezzi=7)
-        Magazzino.objects.update(quantita_disponibile=41)
-        real_save[type(row)](row, **options)
-
-    monkeypatch.setattr(Ordine, "save", save_late)
-    monkeypatch.setattr(Magazzino, "save", save_late)
-    lines = {"linee-TOTAL_FORMS": 0, "linee-INITIAL_FORMS": 0}
-    admin_client.post(f"{ORDINI}8/change/", {"data_inizio": "01/02/2025", **lines})
+    job_writes_before(monkeypatch, Magazzino, quantita_disponibile=41)
     admin_client.post(f"{MAGAZZINO}{scorta.pk}/change/", {"ubicazione": "B2"})
-    order = Ordine.objects.get(pk=8)
-    assert (order.totale_pezzi, order.data_inizio) == (7, date(2025, 2, 1))
     scorta.refresh_from_db()
     assert (scorta.quantita_disponibile, scorta.ubicazione) == (41, "B2")
 

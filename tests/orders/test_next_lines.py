@@ -12,7 +12,7 @@ from django.db import connections
 from ingestion.models import RawOperazione
 from ingestion.transfer.records import Limits
 from orders.models import Ordine, PezzoOrdine
-from orders.next_lines import FICTITIOUS_QUANTITY, MAX_LINES, PAGE, next_lines
+from orders.next_lines import FICTITIOUS_QUANTITY, FIRST_PAGE, MAX_LINES, next_lines
 from production.models import Pezzo
 from tests.builders import make_raw_operazione
 from tests.orders.builders import (
@@ -225,15 +225,30 @@ def test_too_many_on_their_way_take_nothing_from_another_line():
 
 
 def test_lines_behind_many_skipped_ones_are_found():
-    pieces = [make_cnc_pezzo(f"M{number:03}") for number in range(PAGE + 3)]
-    full = make_ordine_con(
-        dict.fromkeys([piece.pk for piece in pieces], 1), data_inizio=date(2024, 1, 1)
-    ).pk
+    """More orders than the first two pages hold, each of them with all its pieces on their way."""
+    for _ in range(3 * FIRST_PAGE + 1):
+        full = make_ordine_con({"PZC20": 1}, data_inizio=date(2024, 1, 1)).pk
+        make_lavorazioni(1, pezzi_ora=6, ordine_id=full)
     later = make_ordine_con({"PZC01": 4}, data_inizio=date(2024, 2, 1)).pk
-    for piece in pieces:
-        make_lavorazioni(1, pezzi_ora=6, ordine_id=full, pezzo_id=piece.pk)
 
     assert to_make() == {(later, "PZC01"): 4}
+
+
+def test_the_oldest_order_is_first_however_many_were_entered_before_it():
+    for day in range(1, FIRST_PAGE + 2):
+        make_ordine_con({"PZC01": 1}, data_inizio=date(2024, 2, day))
+    oldest = make_ordine_con({"PZC01": 1}, data_inizio=date(2024, 1, 1)).pk
+
+    assert asked()[0]["id_ordine"] == oldest
+
+
+def test_lines_of_an_order_of_many_lines_are_found():
+    pieces = [make_cnc_pezzo(f"M{number:03}") for number in range(60)]
+    order = make_ordine_con(dict.fromkeys([piece.pk for piece in pieces], 1)).pk
+    for piece in pieces[:-1]:
+        make_lavorazioni(1, pezzi_ora=6, ordine_id=order, pezzo_id=piece.pk)
+
+    assert to_make() == {(order, "M059"): 1}
 
 
 def test_nothing_is_asked_for_when_all_lines_are_on_their_way():

@@ -136,25 +136,29 @@ class TestOrders:
         open_orders = {order for (order, _), pieces in missing.items() if pieces}
         assert len(open_orders) <= 4
 
-    def test_a_piece_that_nobody_counts_is_made_again(self):
-        simulation = make_simulation(
-            make_simulated_plant(pezzi=make_simulated_plant().pezzi[:1]),
-            ore=24,
-            ordini=8,
-            scenario="codici",
-        )
-        records = records_of(simulation)
-
-        unknown = {1999, None}
+    def forged(self, **faults):
+        """Forgings that name each order of one piece, wanted and made, with these faults drawn."""
+        plant = make_simulated_plant(pezzi=make_simulated_plant().pezzi[:1])
+        simulation = make_simulation(plant, ore=24, ordini=12)
+        simulation._schedule._single = dict(faults["drawn"])
         made = Counter(
             record["id_ordine"]
-            for record in records
-            if record["tipo_operazione"] == "forgiatura"
-            and record["id_ordine"] not in unknown
-            and record["codice_pezzo"] == "PZC01"
+            for record in records_of(simulation)
+            if record["tipo_operazione"] == "forgiatura" and record["codice_pezzo"] == "PZC01"
         )
         wanted = {order.id_ordine: sum(q for _, q in order.linee) for order in simulation.ordini}
+        return wanted, {order: made[order] for order in wanted}
+
+    def test_a_piece_that_nobody_counts_is_made_again(self):
+        wanted, made = self.forged(drawn={number: "codici" for number in range(0, 288, 2)[:60]})
+
         assert made == wanted
+
+    def test_a_duplicate_counts_for_two(self):
+        """As GET /ordine counts it; only the last piece of an order may be one too many."""
+        wanted, made = self.forged(drawn={number: "duplicati" for number in range(0, 288, 2)})
+
+        assert made == {order: pieces + pieces % 2 for order, pieces in wanted.items()}
 
     def test_lines_of_others_are_made_first_when_told(self):
         simulation = make_simulation(ore=2, ordini=2)
@@ -165,6 +169,13 @@ class TestOrders:
         forged = [r["id_ordine"] for r in records if r["tipo_operazione"] == "forgiatura"]
         assert forged[:3] == [8, 8, 8]
         assert 8 not in forged[3:]
+
+    def test_ours_are_not_taken_for_lines_of_others(self):
+        told, untold = make_simulation(ore=2, ordini=2), make_simulation(ore=2, ordini=2)
+
+        told.hour(0, [WaitingLine(1001, "PZC02", 5), WaitingLine(1002, "PZC02", 5)])
+        untold.hour(0)
+        assert told.hour(1).body == untold.hour(1).body
 
 
 def faults_of(simulation):

@@ -56,6 +56,16 @@ class TestPortal:
         assert len(completed) >= 2
         assert all(f"{pk}" in printed for pk in completed)
 
+    def test_runs_its_jobs_for_what_is_left_at_the_end(self, live_server, worker):
+        _, printed = manage(
+            *("simula", "--ore", "3", "--ordini", "0", "--scenario", "pulito", "--lavori", "2"),
+            *("--http", live_server.url, *START),
+        )
+
+        moved = [line for line in printed.splitlines() if "record trasferiti" in line]
+        assert [line[:11] for line in moved] == ["20/12 08:00", "20/12 09:00"]
+        assert "record trasferiti 12," in moved[1]
+
     def test_that_does_not_know_the_key_says_so(self, live_server):
         with pytest.raises(NotDelivered, match=r"ha risposto 401\."):
             HttpPortal(live_server.url, "sbagliata").check()
