@@ -167,7 +167,7 @@ class Magazzino(models.Model):
     class Meta:
         db_table = "magazzino"
         verbose_name = _("scorta di magazzino")
-        verbose_name_plural = _("magazzino")
+        verbose_name_plural = _("scorte di magazzino")
         constraints = [
             models.CheckConstraint(
                 condition=Q(quantita_disponibile__gte=0), name="magazzino_disponibile"
@@ -229,6 +229,7 @@ class MovimentoProduzione(models.Model):
         indexes = [
             models.Index(fields=["ordine", "pezzo"], name="movimento_produzione_linea"),
             models.Index(fields=["esecuzione"], name="movimento_produzione_esec"),
+            models.Index(fields=["creato_il"], name="movimento_produzione_data"),
         ]
 
     def __str__(self) -> str:
@@ -284,7 +285,8 @@ class MovimentoMagazzino(models.Model):
         verbose_name = _("movimento di magazzino")
         verbose_name_plural = _("movimenti di magazzino")
         indexes = [
-            models.Index(fields=["magazzino", "creato_il"], name="movimento_magazzino_data"),
+            models.Index(fields=["magazzino", "creato_il"], name="movimento_magazzino_scorta"),
+            models.Index(fields=["creato_il"], name="movimento_magazzino_data"),
         ]
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ def confirm_order(order_id: int, *, user: str, now: datetime, draws_stock: bool)
         order = _locked(order_id)
         if order.confermato_il is not None:
             raise RefusedAct("L'ordine è già confermato.")
-        if not _is_waiting(order):
+        if not _has_state(order, Ordine.Stato.IN_ATTESA):
             raise RefusedAct("Si conferma solo un ordine in attesa.")
         lines = _locked_lines(order)
         _note_drawn(lines)
@@ -57,7 +57,7 @@ def cancel_order(
     """
     with transaction.atomic(using=ALIAS):
         order = _locked(order_id)
-        if not _is_waiting(order):
+        if not _has_state(order, Ordine.Stato.IN_ATTESA):
             raise RefusedAct("Si annulla solo un ordine in attesa.")
         lines = _locked_lines(order)
         _note_drawn(lines)
@@ -73,7 +73,7 @@ def reopen_order(order_id: int, *, reason: str, user: str, now: datetime) -> Non
     """
     with transaction.atomic(using=ALIAS):
         order = _locked(order_id)
-        if order.stato != Ordine.Stato.ANNULLATO:
+        if not _has_state(order, Ordine.Stato.ANNULLATO):
             raise RefusedAct("Si riapre solo un ordine annullato.")
         lines = _locked_lines(order)
         drawn = _draw(order, {line: line.resi for line in lines}, user, now, reason)
@@ -105,9 +105,9 @@ def _locked(order_id: int) -> Ordine:
     return Ordine.objects.select_for_update().get(pk=order_id)
 
 
-def _is_waiting(order: Ordine) -> bool:
-    """Whether staff may act on it; the state as the database compares it, whatever its case."""
-    return Ordine.objects.filter(pk=order.pk, stato=Ordine.Stato.IN_ATTESA, fittizio=False).exists()
+def _has_state(order: Ordine, stato: Ordine.Stato) -> bool:
+    """Whether a real order is in this state, as the database compares it: in any case."""
+    return Ordine.objects.filter(pk=order.pk, stato=stato, fittizio=False).exists()
 
 
 def _locked_lines(order: Ordine) -> list[PezzoOrdine]:

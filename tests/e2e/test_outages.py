@@ -246,7 +246,9 @@ def test_a_stopped_process_is_not_taken_for_dead(portal: LivePortal) -> None:
     portal.wait_until(lambda: portal.count("PROCESSED"), "progress")
     os.kill(first.pid, signal.SIGSTOP)
     try:
-        assert portal.manage("transfer").returncode == 1
+        busy = portal.manage("transfer")
+        assert busy.returncode == 1
+        assert "È già in corso" in busy.stderr
     finally:
         os.kill(first.pid, signal.SIGCONT)
     first.communicate()

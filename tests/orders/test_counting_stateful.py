@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -241,23 +242,31 @@ def update(chunk_size, blanks, crash_at=0):
 
 quantities = st.integers(0, 8)
 chunk_sizes = st.sampled_from([1, 2, 3, 5, 100])
+lines = st.dictionaries(st.sampled_from("FC"), st.tuples(quantities, quantities), min_size=1)
 
 
 class Plant(RuleBasedStateMachine):
     orders = Bundle("orders")
 
-    @initialize(blanks=st.booleans(), stock=st.fixed_dictionaries({"F": quantities}))
-    def open(self, blanks, stock):
+    @initialize(
+        target=orders,
+        blanks=st.booleans(),
+        stock=quantities,
+        all_lines=st.lists(lines, min_size=3, max_size=3),
+    )
+    def open(self, blanks, stock, all_lines):
         make_pezzo("F", **NO_LIMITS)
         make_cnc_pezzo("C")
-        self.model = Model(blanks, {"F": 0, "C": 0} | stock)
-        make_scorta("F", stock["F"])
+        make_scorta("F", stock)
+        self.model = Model(blanks, {"F": stock, "C": 0})
         self.model.fictitious = make_ordine_con({"F": 5, "C": 5}, fittizio=True).pk
+        empty = self.order({})
+        return multiple(empty, *(self.order(each) for each in all_lines))
 
-    @rule(
-        target=orders,
-        lines=st.dictionaries(st.sampled_from("FC"), st.tuples(quantities, quantities)),
-    )
+    @rule(target=orders, lines=lines)
+    def another_order(self, lines):
+        return self.order(lines)
+
     def order(self, lines):
         """As the web shop writes it: some of each line may be drawn already."""
         number = make_ordine_con({}).pk
@@ -269,8 +278,8 @@ class Plant(RuleBasedStateMachine):
         return number
 
     @rule(
-        order=st.none() | orders,
-        piece=st.sampled_from(["F", "F", "F", "C", None]),
+        order=st.one_of(orders, orders, orders, orders, st.none()),
+        piece=st.sampled_from(["F", "F", "F", "F", "C", None]),
         repeats=st.integers(1, 5),
         days=st.integers(0, 40),
     )
@@ -280,10 +289,10 @@ class Plant(RuleBasedStateMachine):
         self._made(rows, Made(order, piece, "forgiatura", Fraction(1), end.date()))
 
     @rule(
-        order=st.none() | orders,
-        piece=st.sampled_from(["C", "C", "C", "F"]),
-        rate=st.none() | st.integers(0, 40),
-        minutes=st.integers(0, 30),
+        order=st.one_of(orders, orders, orders, orders, st.none()),
+        piece=st.sampled_from(["C", "C", "C", "C", "F"]),
+        rate=st.sampled_from([2, 3, 7, 12, 40, 0, None]),
+        minutes=st.sampled_from([10, 10, 20, 7, 30, 0]),
         repeats=st.integers(1, 5),
         days=st.integers(0, 40),
     )
@@ -295,27 +304,20 @@ class Plant(RuleBasedStateMachine):
         pieces = Fraction((rate or 0) * minutes, 60)
         self._made(rows, Made(order, piece, "cnc", pieces, end.date()))
 
-    @rule(kind=st.sampled_from([None, "forgiatura"]))
-    def make_for_the_fictitious_order_or_of_no_kind(self, kind):
-        row = make_operazione(ordine_id=self.model.fictitious, pezzo_id="F", tipo_operazione=kind)
-        self._made([row], Made(self.model.fictitious, "F", kind, Fraction(1), NOON.date()))
+    @rule(order=orders, kind=st.sampled_from([None, "forgiatura"]))
+    def make_what_counts_for_nothing(self, order, kind):
+        """For the fictitious order, or of no kind."""
+        number = order if kind is None else self.model.fictitious
+        row = make_operazione(ordine_id=number, pezzo_id="F", tipo_operazione=kind)
+        self._made([row], Made(number, "F", kind, Fraction(1), NOON.date()))
 
     def _made(self, rows, made):
         self.model.uncounted.update({row.pk: made for row in rows})
 
     @rule(chunk_size=chunk_sizes)
-    def count(self, chunk_size):
+    def count_twice(self, chunk_size):
         assert update(chunk_size, self.model.blanks).stato == "OK"
         self._all_is_counted()
-
-    def _all_is_counted(self):
-        self.model.count(list(self.model.uncounted))
-        for order in self.model.orders.values():
-            order.complete()
-
-    @rule(chunk_size=chunk_sizes)
-    def count_twice(self, chunk_size):
-        self.count(chunk_size)
         before = every_row()
         assert update(chunk_size, self.model.blanks).letti == 0
         assert every_row() == before
@@ -331,43 +333,51 @@ class Plant(RuleBasedStateMachine):
         for number in self.model.count(present & set(self.model.uncounted)):
             self.model.orders[number].complete()
 
-    @rule(order=orders)
-    def confirm(self, order):
-        model = self.model.orders[order]
-        allowed = model.state == WAITING and not model.confirmed
+    def _all_is_counted(self):
+        self.model.count(list(self.model.uncounted))
+        for order in self.model.orders.values():
+            order.complete()
+
+    @rule(order=orders, act=st.sampled_from(["confirm", "cancel", "cancel", "reopen", "reopen"]))
+    def staff(self, order, act):
+        getattr(self, f"_{act}")(order, self.model.orders[order])
+
+    def _confirm(self, number, order):
+        allowed = order.state == WAITING and not order.confirmed
         draws = not self.model.blanks
-        if self._act(services.confirm_order, allowed, order, draws_stock=draws):
-            model.confirmed = True
-            for piece, line in model.lines.items():
+        if self._act(services.confirm_order, allowed, number, draws_stock=draws):
+            order.confirmed = True
+            for piece, line in order.lines.items():
                 line.drawn += self.model.take(line, piece, line.remaining if draws else 0)
 
-    @rule(order=orders)
-    def cancel(self, order):
-        model = self.model.orders[order]
+    def _cancel(self, number, order):
         returns = not self.model.blanks
-        allowed = model.state == WAITING
-        if self._act(services.cancel_order, allowed, order, reason="prova", returns_stock=returns):
-            model.state = CANCELLED
-            for piece, line in model.lines.items():
+        if self._act(
+            services.cancel_order,
+            order.state == WAITING,
+            number,
+            reason="prova",
+            returns_stock=returns,
+        ):
+            order.state = CANCELLED
+            for piece, line in order.lines.items():
                 had = line.total - line.remaining if returns else 0
                 self.model.stock[piece] += had
                 line.returned += had
                 line.remaining += had
 
-    @rule(order=orders)
-    def reopen(self, order):
-        model = self.model.orders[order]
-        if self._act(services.reopen_order, model.state == CANCELLED, order, reason="prova"):
-            model.state = WAITING
-            for piece, line in model.lines.items():
+    def _reopen(self, number, order):
+        if self._act(services.reopen_order, order.state == CANCELLED, number, reason="prova"):
+            order.state = WAITING
+            for piece, line in order.lines.items():
                 line.returned -= self.model.take(line, piece, line.returned)
 
-    def _act(self, act, allowed, order, **options):
+    def _act(self, act, allowed, number, **options):
         if allowed:
-            act(order, user="anna", now=NOON, **options)
+            act(number, user="anna", now=NOON, **options)
         else:
             with pytest.raises(services.RefusedAct):
-                act(order, user="anna", now=NOON, **options)
+                act(number, user="anna", now=NOON, **options)
         return allowed
 
     @rule(counted=quantities)
