@@ -15,7 +15,7 @@ LISTED = 20
 
 
 class Report:
-    """What a simulation sent, for the end."""
+    """What a simulation sent, and what the jobs made of it where it asked for them."""
 
     def __init__(self, simulation: Simulation, path: Path | None, *, dry_run: bool) -> None:
         """``path``: where the truth is written; None = nowhere."""
@@ -26,6 +26,7 @@ class Report:
         self._bodies = 0
         self._sha256 = hashlib.sha256()
         self._faults: Counter[str] = Counter()
+        self._jobs: Counter[str] = Counter()
         self._completed: list[int] = []
 
     def add(self, batch: Batch) -> None:
@@ -36,14 +37,20 @@ class Report:
 
     def add_jobs(self, hour: int, moved: dict[str, Any], counted: dict[str, Any]) -> str:
         """Takes in what transfer and count answered after this hour; a line that tells it."""
-        completed = counted["ordini_completati"]
+        run = moved["esecuzione"]
+        completed = counted.get("ordini_completati", [])  # a count that got nowhere tells none
+        now = Counter(
+            trasferiti=run["caricati"],
+            anomalie=run["anomalie"],
+            pezzi_attribuiti=counted.get("pezzi_attribuiti", 0),
+        )
+        self._jobs += now
         self._completed += completed
         arrived = sum(order.ora <= hour for order in self._simulation.ordini)
         return (
             f"{self._clock(hour)}  ordini arrivati {arrived}, "
-            f"record trasferiti {moved['esecuzione']['caricati']}, "
-            f"anomalie {moved['esecuzione']['anomalie']}, "
-            f"pezzi agli ordini {counted['pezzi_attribuiti']}, "
+            f"record trasferiti {now['trasferiti']}, anomalie {now['anomalie']}, "
+            f"pezzi agli ordini {now['pezzi_attribuiti']}, "
             f"ordini completati: {', '.join(map(str, completed)) or 'nessuno'}"
         )
 
@@ -60,6 +67,7 @@ class Report:
             **described(self._simulation),
             "guasti": dict(sorted(self._faults.items())),
             "sha256": self._sha256.hexdigest(),
+            **{name: self._jobs[name] for name in ("trasferiti", "anomalie", "pezzi_attribuiti")},
             "ordini_completati": self._completed,
             "verita": self._path,
             "prova": self._dry_run,

@@ -133,11 +133,13 @@ def test_gives_up_when_patience_ends(monkeypatch):
     waiting = make_esecuzione()
     pauses = []
     monkeypatch.setattr(runs.time, "sleep", pauses.append)
+    began = time.monotonic()
 
     with pytest.raises(runs.RunAlreadyActive):
         runs.start_when_free(waiting, DEAD_AFTER, timedelta(milliseconds=50))
 
     assert pauses
+    assert time.monotonic() - began < 1
 
 
 # --- The dead -------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ def run_of(pid):
         ("altro-host:1", DEAD_AFTER + timedelta(seconds=1), True),
         ("", timedelta(0), False),
         (runs.this_process(), timedelta(0), False),
-        (here(1), timedelta(0), False),  # alive, another user's
+        (here(1), timedelta(0), False),
         (runs.this_process(), DEAD_AFTER + timedelta(seconds=1), True),  # alive, but stuck
         (here("x"), timedelta(0), False),
     ],
@@ -216,6 +218,15 @@ def test_who_is_dead(processo, age, dead):
     run = EsecuzioneEtl(processo=processo, battito_il=now - age)
 
     assert runs.is_dead(run, DEAD_AFTER, now) is dead
+
+
+def test_another_users_process_lives(monkeypatch):
+    def refuse(pid, number):
+        raise PermissionError
+
+    monkeypatch.setattr(runs.os, "kill", refuse)
+
+    assert not runs.is_dead(run_of(vanished_pid()), DEAD_AFTER, timezone.now())
 
 
 def test_a_run_that_never_beat_is_dead():

@@ -7,10 +7,12 @@ from threading import Thread
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F, Sum
 
 from ingestion.models import LottoRicevuto, RawOperazione
-from orders.models import Ordine
+from orders.models import Ordine, PezzoOrdine
 from orders.simulation.delivery import HttpPortal, NotDelivered
+from production.models import AnomaliaOperazione
 from tests.orders.simulation.test_simula import START, as_json, hashes, make_waiting_order, manage
 
 databases = pytest.mark.django_db(databases=["default", "production"], transaction=True)
@@ -55,6 +57,20 @@ class TestPortal:
         completed = Ordine.objects.filter(stato="COMPLETATO").values_list("pk", flat=True)
         assert len(completed) >= 2
         assert all(f"{pk}" in printed for pk in completed)
+
+    def test_tells_as_json_what_the_jobs_did(self, live_server, worker):
+        code, report = as_json(
+            *("simula", "--ore", "4", "--ordini", "4", "--seed", "1", "--scenario", "sensore"),
+            *("--http", live_server.url, "--lavori", "4", *START),
+        )
+
+        assert code == 0
+        assert report["trasferiti"] == report["record"] == 48
+        assert report["anomalie"] == AnomaliaOperazione.objects.exclude(origine="ORDINI").count()
+        given = PezzoOrdine.objects.aggregate(n=Sum(F("quantita_totale") - F("quantita_rimanente")))
+        assert report["pezzi_attribuiti"] == given["n"] > 0
+        completed = Ordine.objects.filter(stato="COMPLETATO").values_list("pk", flat=True)
+        assert report["ordini_completati"] == sorted(completed)
 
     def test_runs_its_jobs_for_what_is_left_at_the_end(self, live_server, worker):
         _, printed = manage(
