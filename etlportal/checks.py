@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import connections
+from django.db import OperationalError, connections
 
 MIN_KEY_LENGTH = 20
 STRICT_MODES = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}
@@ -34,8 +34,19 @@ def check_mysql(databases: Sequence[str] | None = None, **kwargs: Any) -> list[C
     errors: list[CheckMessage] = []
     for alias in databases or ():
         if connections[alias].vendor == "mysql":
-            errors += _strictness(alias) + _charset(alias)
+            try:
+                errors += _strictness(alias) + _charset(alias)
+            except OperationalError:
+                errors.append(_unreachable(alias))
     return errors
+
+
+def _unreachable(alias: str) -> CheckMessage:
+    return Error(
+        f"Il database MySQL «{alias}» non risponde.",
+        hint="Controllare PRODUCTION_DATABASE_URL, e che il server sia acceso.",
+        id="etlportal.E004",
+    )
 
 
 def _strictness(alias: str) -> list[CheckMessage]:

@@ -3,6 +3,7 @@
 The rules behind the numbers are in docs/adr/ and in the comments beside them.
 """
 
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ def required(name: str) -> str:
         raise ImproperlyConfigured(
             f"Manca {name}: va indicata nell'ambiente o nel file .env (vedi .env.example)."
         )
+    return value
+
+
+def number(name: str, default: str, *, whole: bool = False) -> Decimal:
+    """A positive number in the environment, with a decimal point; ``whole``: an integer."""
+    text = env.str(name, default=default).strip()
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value <= 0 or (whole and value != int(value)):
+        kind = "un numero intero positivo" if whole else "un numero positivo, per esempio 24.5"
+        raise ImproperlyConfigured(f"{name} deve essere {kind}. Trovato: {text}.")
     return value
 
 
@@ -206,6 +220,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+CSRF_FAILURE_VIEW = "etlportal.api.errors.csrf_failure"
 LOGIN_URL = "admin:login"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
@@ -228,19 +243,19 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
 # --- Transfer (shared meaning of the limits: docs/glossario.md) ----------------------------
 
-TRANSFER_BATCH_SIZE = env.int("TRANSFER_BATCH_SIZE", default=2000)
+TRANSFER_BATCH_SIZE = int(number("TRANSFER_BATCH_SIZE", "2000", whole=True))
 # Seconds for which POST /process-transfer and /aggiorna/ordine wait before they answer 202.
 RUN_WAIT_SECONDS = env.float("RUN_WAIT_SECONDS", default=20)
 # A run whose heartbeat is older than this is taken for dead.
-RUN_DEAD_AFTER_SECONDS = env.int("RUN_DEAD_AFTER_SECONDS", default=180)
+RUN_DEAD_AFTER_SECONDS = int(number("RUN_DEAD_AFTER_SECONDS", "180", whole=True))
 
-PLAUSIBILITY_LIMITS = {
-    "peso_max": env.str("PESO_MAX", default="1000"),
-    "temperatura_min": env.str("TEMPERATURA_MIN", default="700"),
-    "temperatura_max": env.str("TEMPERATURA_MAX", default="1200"),
-    "pezzi_ora_max": env.int("PEZZI_ORA_MAX", default=10000),
-    "durata_max_ore": env.str("DURATA_MAX_ORE", default="24"),
-    "tolleranza_futuro_minuti": env.int("TOLLERANZA_FUTURO_MINUTI", default=60),
+PLAUSIBILITY_LIMITS: dict[str, Any] = {
+    "peso_max": number("PESO_MAX", "1000"),
+    "temperatura_min": number("TEMPERATURA_MIN", "700"),
+    "temperatura_max": number("TEMPERATURA_MAX", "1200"),
+    "pezzi_ora_max": int(number("PEZZI_ORA_MAX", "10000", whole=True)),
+    "durata_max_ore": number("DURATA_MAX_ORE", "24"),
+    "tolleranza_futuro_minuti": int(number("TOLLERANZA_FUTURO_MINUTI", "60", whole=True)),
 }
 
 # --- Orders -------------------------------------------------------------------------------
@@ -253,7 +268,7 @@ ORDINI_FITTIZI = one_of("ORDINI_FITTIZI", "crea", "no")
 # --- Logs ---------------------------------------------------------------------------------
 
 LOG_DIR = Path(env.str("LOG_DIR", default=str(BASE_DIR / "logs")))
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")
 
 
 def log_file(name: str) -> dict[str, Any]:

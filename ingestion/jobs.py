@@ -2,7 +2,7 @@
 
 import logging
 from datetime import timedelta
-from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
@@ -16,11 +16,11 @@ logger = logging.getLogger("periodic")
 
 def transfer_options(limit: int | None = None) -> pipeline.Options:
     """The transfer's options from the settings; ``limit``: at most so many rows."""
-    values = settings.PLAUSIBILITY_LIMITS
+    values: dict[str, Any] = settings.PLAUSIBILITY_LIMITS
     limits = Limits(
-        peso_max=Decimal(values["peso_max"]),
-        temperatura_min=Decimal(values["temperatura_min"]),
-        temperatura_max=Decimal(values["temperatura_max"]),
+        peso_max=values["peso_max"],
+        temperatura_min=values["temperatura_min"],
+        temperatura_max=values["temperatura_max"],
         pezzi_ora_max=values["pezzi_ora_max"],
         durata_max=timedelta(hours=float(values["durata_max_ore"])),
         tolleranza_futuro=timedelta(minutes=values["tolleranza_futuro_minuti"]),
@@ -40,9 +40,10 @@ def transfer_now(
     Raises ``runs.RunAlreadyActive`` when another transfer is in course for longer than
     ``patience``; the run is then closed, saying so.
     """
+    options = transfer_options(limit)
     dead_after = timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS)
-    run_queue.start_or_close(run, dead_after, patience)
-    return pipeline.transfer(run, transfer_options(limit), on_progress)
+    run_queue.start_or_give_way(run, dead_after, patience)
+    return pipeline.transfer(run, options, on_progress)
 
 
 def run_transfer(run_id: int) -> str:

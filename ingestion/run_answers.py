@@ -83,7 +83,8 @@ def answer(request: Request, run: EsecuzioneEtl) -> Response:
     """The run as it stands: ended, or 202."""
     if run.stato in ENDED:
         return ended(run)
-    return accepted(request, run, message=f"L'esecuzione {run.pk} è avviata.")
+    state = "in coda" if run.stato == Stato.IN_CODA else "in corso"
+    return accepted(request, run, message=f"L'esecuzione {run.pk} è {state}.")
 
 
 def _wait_for(run: EsecuzioneEtl, seconds: float) -> None:

@@ -10,21 +10,28 @@ from django.utils import timezone
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl
 
-# A queued run waits so long for the active one; shorter than the queue's own timeout.
-PATIENCE = timedelta(minutes=10)
+# A run waits so long for the active one, then lets the worker go: the queue stops a task that
+# takes longer than its timeout, the waiting included.
+PATIENCE = timedelta(minutes=2)
 
 Work = Callable[..., EsecuzioneEtl]
 """``work(run, patience=…)`` starts the run, does the job and returns the closed run."""
 
 
-def start_or_close(run: EsecuzioneEtl, dead_after: timedelta, patience: timedelta) -> None:
-    """Starts the run; raises ``runs.RunAlreadyActive``, and closes the run saying so, when
-    another of its kind is in course for longer than ``patience``.
+def start_or_give_way(run: EsecuzioneEtl, dead_after: timedelta, patience: timedelta) -> None:
+    """Starts the run; raises ``runs.RunAlreadyActive`` when another of its kind is in course for
+    longer than ``patience``.
+
+    A run that somebody follows (API, admin) then goes back to the queue's end: the active one
+    may have begun before its records came. The others are closed; the next one does their work.
     """
     close_old_connections()
     try:
         runs.start_when_free(run, dead_after, patience)
     except runs.RunAlreadyActive as busy:
+        if run.origine in runs.QUEUED_BY:
+            runs.put_in_queue(run)
+            raise
         told = f"È già in corso l'esecuzione {busy.active.pk}, che fa lo stesso lavoro."
         runs.finish(run, EsecuzioneEtl.Stato.INTERROTTA, told)
         raise
@@ -53,5 +60,5 @@ def _work_and_log(run: EsecuzioneEtl, work: Work, logger: Logger) -> str:
     except runs.RunAlreadyActive as busy:
         run.refresh_from_db()
         logger.warning("%s %s: run %s is active", run.tipo, run.pk, busy.active.pk)
-    logger.info("%s %s: %s", run.tipo, run.origine, run.stato, extra={"esecuzione": run.pk})
+    logger.info("%s %s: %s", run.tipo, run.origine, run.stato, extra=runs.marks(run))
     return run.stato

@@ -40,6 +40,9 @@ JOB_BY_TIPO = {
 MAX_TRIES = 5
 FIRST_PAUSE_SECONDS = 0.2
 
+# Runs that a task of the queue will start; the others are started by who made them.
+QUEUED_BY = {EsecuzioneEtl.Origine.API, EsecuzioneEtl.Origine.ADMIN}
+
 # A queued run older than this is not joined by new requests: its task may have been lost.
 JOINABLE_FOR = timedelta(minutes=2)
 # A queued run older than this never started: the worker was down.
@@ -91,7 +94,12 @@ def enqueue(
     with transaction.atomic(using="default"):
         waiting = (
             EsecuzioneEtl.objects.select_for_update()
-            .filter(tipo=tipo, stato=Stato.IN_CODA, creata_il__gt=timezone.now() - JOINABLE_FOR)
+            .filter(
+                tipo=tipo,
+                stato=Stato.IN_CODA,
+                origine__in=QUEUED_BY,
+                creata_il__gt=timezone.now() - JOINABLE_FOR,
+            )
             .order_by("pk")
             .first()
         )
@@ -99,8 +107,14 @@ def enqueue(
             return waiting
         run = create(tipo, origine, avviata_da=avviata_da, request_id=request_id)
         run.refresh_from_db()
-        async_task(JOB_BY_TIPO[EsecuzioneEtl.Tipo(tipo)], run.pk, task_name=f"{tipo}-{run.pk}")
+        put_in_queue(run)
     return run
+
+
+def put_in_queue(run: EsecuzioneEtl) -> None:
+    """A task that will start the run; with the caller's transaction it is written, or not."""
+    job = JOB_BY_TIPO[EsecuzioneEtl.Tipo(run.tipo)]
+    async_task(job, run.pk, task_name=f"{run.tipo}-{run.pk}")
 
 
 def active_run(tipo: str) -> EsecuzioneEtl | None:
@@ -181,7 +195,7 @@ def persistently(run: EsecuzioneEtl, work: Callable[[], T]) -> T:
                 "passing failure, try %s: %s",
                 attempt,
                 type(error).__name__,
-                extra={"esecuzione": run.pk},
+                extra=marks(run),
             )
         close_old_connections()
         time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
@@ -208,10 +222,15 @@ def stopped_because(error: Exception, run: EsecuzioneEtl) -> tuple[str, str]:
         "run stopped: %s",
         type(error).__name__,
         exc_info=error if unknown else None,
-        extra={"esecuzione": run.pk},
+        extra=marks(run),
     )
     close_old_connections()
     return (Stato.ERRORE if unknown else Stato.PARZIALE), STOPPED_BECAUSE[failure]
+
+
+def marks(run: EsecuzioneEtl) -> dict[str, Any]:
+    """``extra`` of a log line about the run: its number, and the request that asked for it."""
+    return {"esecuzione": run.pk, "request_id": run.request_id or "-"}
 
 
 def this_process() -> str:

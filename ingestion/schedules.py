@@ -11,23 +11,25 @@ SCHEDULES = {
 }
 
 
-def create_schedules() -> list[str]:
-    """Creates or repairs the schedules, keeping their next run; returns the names changed.
+def missing_schedules() -> list[str]:
+    """Names of the schedules that are not there, or call another function than ours."""
+    present = set(Schedule.objects.values_list("name", "func"))
+    return [name for name, (func, _) in SCHEDULES.items() if (name, func) not in present]
 
-    A schedule that staff paused (repeats 0) or re-timed stays as it is.
+
+def create_schedules() -> list[str]:
+    """Creates or repairs the schedules that are missing; returns their names.
+
+    One that staff paused or re-timed stays as it is.
     """
-    changed = []
-    for name, (func, cron) in SCHEDULES.items():
-        schedule, created = Schedule.objects.get_or_create(
+    changed = missing_schedules()
+    for name in changed:
+        func, cron = SCHEDULES[name]
+        Schedule.objects.update_or_create(
             name=name,
-            defaults={"func": func, "schedule_type": Schedule.CRON, "cron": cron},
+            defaults={"func": func},
+            create_defaults={"func": func, "schedule_type": Schedule.CRON, "cron": cron},
         )
-        if not created and schedule.func != func:
-            schedule.func = func
-            schedule.save(update_fields=["func"])
-            created = True
-        if created:
-            changed.append(name)
     return changed
 
 

@@ -14,6 +14,8 @@ from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 
 logger = logging.getLogger("etl")
 
+logger = logging.getLogger("etl")
+
 INSERT_BATCH = 2000
 FLOW_HEADERS = {
     "flusso": "x-ms-workflow-name",
@@ -73,6 +75,7 @@ def store_lotto(
                 avviata_da=nome_chiave,
                 request_id=request_id,
             )
+    logger.info("batch %s: %s records", lotto.uuid, len(staged), extra={"request_id": request_id})
     return Receipt(lotto.uuid, len(staged), esecuzione)
 
 

@@ -1,6 +1,6 @@
 """What ``GET /status`` and the commands tell about the flow; the same from any process."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -38,7 +38,7 @@ def overview() -> dict[str, Any]:
         "prossime": {
             schedule.name: iso(schedule.next_run) for schedule in Schedule.objects.order_by("name")
         },
-        "in_ritardo": late_jobs(last_success),
+        "in_ritardo": late_jobs(),
         "worker": worker(),
         "db": {"postgresql": reachable("default"), "mysql": reachable("production")},
         "versione": VERSION,
@@ -61,16 +61,25 @@ def staging() -> dict[str, int]:
     }
 
 
-def late_jobs(last_success: EsecuzioneEtl | None) -> list[str]:
-    """Kinds of run that should have succeeded within ``LATE_AFTER`` and did not."""
-    reference = last_success.finita_il if last_success else _first_run_at()
-    if reference and reference < timezone.now() - LATE_AFTER:
-        return [EsecuzioneEtl.Tipo.TRANSFER.value]
-    return []
+def late_jobs() -> list[str]:
+    """Kinds of run that should have succeeded within ``LATE_AFTER`` and did not.
+
+    Where one never succeeded, it counts from the first run or record there was.
+    """
+    late_before = timezone.now() - LATE_AFTER
+    late = []
+    for tipo in EsecuzioneEtl.Tipo:
+        succeeded = EsecuzioneEtl.objects.filter(SUCCEEDED, tipo=tipo).order_by("-pk").first()
+        reference = succeeded.finita_il if succeeded else _first_sign_of_life()
+        if reference and reference < late_before:
+            late.append(tipo.value)
+    return late
 
 
-def _first_run_at() -> Any:
-    return EsecuzioneEtl.objects.aggregate(first=Min("creata_il"))["first"]
+def _first_sign_of_life() -> datetime | None:
+    run = EsecuzioneEtl.objects.aggregate(first=Min("creata_il"))["first"]
+    record = RawOperazione.objects.order_by("pk").values_list("ricevuto_il", flat=True).first()
+    return min((moment for moment in (run, record) if moment), default=None)
 
 
 def worker() -> dict[str, Any]:

@@ -109,7 +109,7 @@ def update_orders(
             if not done.letti:
                 break
     except runs.LeaseLost:
-        logger.error("orders run stopped: another took over", extra={"esecuzione": run.pk})
+        logger.error("orders run stopped: another took over", extra=runs.marks(run))
         run.refresh_from_db()
         return run
     except Exception as error:  # noqa: BLE001 - whatever happens, the run row must tell it
@@ -137,7 +137,7 @@ def _set_aside_next(run: EsecuzioneEtl, error: Exception) -> Tally:
         "operation %s set aside: %s",
         row.id_operazione,
         type(error).__name__,
-        extra={"esecuzione": run.pk},
+        extra=runs.marks(run),
     )
     return Tally(letti=1, in_errore=1)
 
@@ -444,7 +444,7 @@ def _close_finished(run: EsecuzioneEtl, tally: Tally) -> EsecuzioneEtl:
         messaggio += f" {tally.in_errore} messe da parte come non attribuibili: vedere etl.log."
     stato = Stato.PARZIALE if tally.in_errore else Stato.OK
     runs.finish(run, stato, messaggio, **tally.columns())
-    logger.info("orders run ended %s", asdict(tally), extra={"esecuzione": run.pk})
+    logger.info("orders run ended %s", asdict(tally), extra=runs.marks(run))
     return run
 
 

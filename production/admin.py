@@ -409,6 +409,12 @@ class TipoFermoAdmin(MasterDataAdmin):
     list_filter = ("classe",)
     fields = ("codice", "descrizione", "classe", "sinonimi")
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Validation stores these two itself: without them records could not be loaded."""
+        if obj is not None and obj.pk in TipoFermo.NEEDED:
+            return False
+        return super().has_delete_permission(request, obj)
+
     @admin.display(description=_("sinonimi"))
     def altre_parole(self, row: TipoFermo) -> str:
         return ", ".join(map(str, row.sinonimi))

@@ -161,6 +161,8 @@ class Operatore(models.Model):
 class TipoFermo(models.Model):
     """A stop type of a CNC machine, with the other words by which machines send it."""
 
+    NEEDED = ("NESSUNO", "ALTRO")  # what validation stores for "no stop" and for unknown words
+
     class Classe(models.TextChoices):
         NESSUNO = "nessuno", _("Nessuno")
         NON_PIANIFICATO = "non_pianificato", _("Non pianificato")
@@ -192,6 +194,20 @@ class TipoFermo(models.Model):
         )
         if not is_list_of_words:
             raise ValidationError({"sinonimi": _("Serve un elenco di parole.")})
+        ours = set(self.words())
+        for other in TipoFermo.objects.exclude(pk=self.pk):
+            if shared := ours & set(other.words()):
+                sentence = _("«%(word)s» indica già il fermo %(code)s.")
+                params = {"word": min(shared), "code": other.pk}
+                raise ValidationError({"sinonimi": ValidationError(sentence, params=params)})
+
+    def words(self) -> list[str]:
+        return self.words_for(self.codice, self.sinonimi)
+
+    @staticmethod
+    def words_for(codice: str, sinonimi: list[str]) -> list[str]:
+        """Every word that means this stop, as words are compared: trimmed and case folded."""
+        return [word.strip().casefold() for word in (*sinonimi, codice)]
 
 
 class Anomalia(models.Model):

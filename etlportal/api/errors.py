@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views import defaults
+from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -104,6 +104,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_admin(request):
         return defaults.permission_denied(request, exception)
+    return _standard_answer(request, HTTPStatus.FORBIDDEN)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that is not ours, or too old; an API path has no forms and never comes here."""
+    if _is_admin(request):
+        return csrf.csrf_failure(request, reason)
     return _standard_answer(request, HTTPStatus.FORBIDDEN)
 
 

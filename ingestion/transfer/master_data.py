@@ -22,6 +22,5 @@ def load_master_data() -> MasterData:
 def _words_of_stop_types() -> dict[str, str]:
     words: dict[str, str] = {}
     for code, synonyms in TipoFermo.objects.values_list("codice", "sinonimi"):
-        for word in (*synonyms, code):
-            words[word.strip().casefold()] = code
+        words |= dict.fromkeys(TipoFermo.words_for(code, synonyms), code)
     return words

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ingestion import runs
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from ingestion.transfer.failures import reason
 
@@ -32,9 +33,7 @@ def mark_refused(refusals: Sequence[Refusal], run: EsecuzioneEtl, now: datetime)
     for refusal in refusals:
         code, sentence = reason(refusal.error)
         _mark_error([refusal.id_operazione], run, now, code, sentence)
-        logger.warning(
-            "row %s refused: %s", refusal.id_operazione, code, extra={"esecuzione": run.pk}
-        )
+        logger.warning("row %s refused: %s", refusal.id_operazione, code, extra=runs.marks(run))
 
 
 def quarantine_killers(run: EsecuzioneEtl, now: datetime, deaths: int = 3) -> int:
@@ -52,7 +51,7 @@ def quarantine_killers(run: EsecuzioneEtl, now: datetime, deaths: int = 3) -> in
             "PROCESSO_TERMINATO",
             f"Il processo si è fermato {deaths} volte mentre trattava questo record.",
         )
-        logger.error("rows %s killed %s runs", ids, deaths, extra={"esecuzione": run.pk})
+        logger.error("rows %s killed %s runs", ids, deaths, extra=runs.marks(run))
     return len(ids)
 
 

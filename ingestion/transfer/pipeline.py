@@ -50,10 +50,11 @@ def transfer(
     Never raises for what a plant must expect (MySQL away, a full disk, bad rows): the run says it.
     """
     tally = Tally()
-    scope_end = last_id()
+    scope_end = 0
     allowed = options.limit
-    logger.info("transfer started", extra={"esecuzione": run.pk})
+    logger.info("transfer started", extra=runs.marks(run))
     try:
+        scope_end = last_id()
         killers = outcomes.quarantine_killers(run, timezone.now())
         tally.add(Tally(letti=killers, in_errore=killers))
         if allowed is not None:
@@ -66,7 +67,7 @@ def transfer(
             if on_progress:
                 on_progress(tally)
     except runs.LeaseLost:
-        logger.error("transfer stopped: another run took over", extra={"esecuzione": run.pk})
+        logger.error("transfer stopped: another run took over", extra=runs.marks(run))
         run.refresh_from_db()
         return run
     except Exception as error:  # noqa: BLE001 - whatever happens, the run row must tell it
@@ -142,7 +143,7 @@ def _close_finished(run: EsecuzioneEtl, tally: Tally) -> EsecuzioneEtl:
         stato = Stato.OK
         messaggio = f"{tally.caricati} record caricati."
     runs.finish(run, stato, messaggio, **asdict(tally))
-    logger.info("transfer ended %s %s", stato, asdict(tally), extra={"esecuzione": run.pk})
+    logger.info("transfer ended %s %s", stato, asdict(tally), extra=runs.marks(run))
     return run
 
 
@@ -156,5 +157,5 @@ def _close_stopped(
     tally.letti += tally.rimanenti
     messaggio = f"{reason} {tally.rimanenti} record restano in attesa."
     runs.finish(run, stato, messaggio, **asdict(tally))
-    logger.info("transfer ended %s %s", stato, asdict(tally), extra={"esecuzione": run.pk})
+    logger.info("transfer ended %s %s", stato, asdict(tally), extra=runs.marks(run))
     return run

@@ -465,7 +465,7 @@ def _stand_in(value: Number) -> str:
 
 
 def _changes_of_now() -> list[Change]:
-    """Both sides of "not after reception + 60 minutes", and some leave for the test itself."""
+    """Both sides of "not after reception + 60 minutes", with minutes to spare for the test."""
     now = datetime.now(UTC).replace(microsecond=0)
     soon, late = now + timedelta(minutes=55), now + timedelta(minutes=75)
     return [

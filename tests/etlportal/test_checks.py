@@ -86,6 +86,13 @@ class TestMysql:
         assert error.id == "etlportal.E003"
         assert "utf8mb3" in error.msg
 
+    def test_a_server_that_is_away_is_told_in_words(self, production_away):
+        with production_away():
+            (error,) = checks.check_mysql(["production"])
+
+        assert error.id == "etlportal.E004"
+        assert "non risponde" in error.msg
+
     def _execute(self, sql):
         with connections["production"].cursor() as cursor:
             cursor.execute(sql)

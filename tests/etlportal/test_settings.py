@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -63,6 +64,40 @@ def test_a_value_is_taken_without_its_blanks(monkeypatch):
     monkeypatch.setenv("API_KEY", " chiave \n")
 
     assert portal.required("API_KEY") == "chiave"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("24", 24), (" 24.5 ", Decimal("24.5")), ("0.001", Decimal("0.001"))]
+)
+def test_a_positive_number(monkeypatch, text, value):
+    monkeypatch.setenv("DURATA_MAX_ORE", text)
+
+    assert portal.number("DURATA_MAX_ORE", "1") == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "-1", "24,5", "NaN", "Infinity"])
+def test_what_is_no_positive_number_stops_the_start(monkeypatch, text):
+    monkeypatch.setenv("DURATA_MAX_ORE", text)
+
+    with pytest.raises(ImproperlyConfigured, match="DURATA_MAX_ORE deve essere un numero positivo"):
+        portal.number("DURATA_MAX_ORE", "1")
+
+
+def test_a_whole_number(monkeypatch):
+    monkeypatch.setenv("TRANSFER_BATCH_SIZE", "10.5")
+
+    with pytest.raises(ImproperlyConfigured, match="deve essere un numero intero positivo"):
+        portal.number("TRANSFER_BATCH_SIZE", "1", whole=True)
+
+
+def test_one_of_few_values(monkeypatch):
+    monkeypatch.setenv("ORDINI_FITTIZI", "forse")
+
+    with pytest.raises(ImproperlyConfigured, match="ORDINI_FITTIZI può essere: crea, no"):
+        portal.one_of("ORDINI_FITTIZI", "crea", "no")
+
+    monkeypatch.setenv("ORDINI_FITTIZI", "no")
+    assert portal.one_of("ORDINI_FITTIZI", "crea", "no") == "no"
 
 
 def test_no_statement_outlives_a_job_on_postgresql():

@@ -43,11 +43,11 @@ def test_the_limits_of_domain_md_are_the_defaults():
 def test_the_limits_come_from_the_settings(settings):
     settings.TRANSFER_BATCH_SIZE = 7
     settings.PLAUSIBILITY_LIMITS = {
-        "peso_max": "12.5",
-        "temperatura_min": "1",
-        "temperatura_max": "2",
+        "peso_max": Decimal("12.5"),
+        "temperatura_min": Decimal(1),
+        "temperatura_max": Decimal(2),
         "pezzi_ora_max": 3,
-        "durata_max_ore": "1.5",
+        "durata_max_ore": Decimal("1.5"),
         "tolleranza_futuro_minuti": 4,
     }
 
@@ -87,6 +87,24 @@ def test_a_run_that_finds_another_active_says_so(plant):
     assert run.stato == Stato.INTERROTTA
     assert str(active.pk) in run.messaggio
     assert RawOperazione.objects.filter(stato="PENDING").count() == 2
+
+
+@pytest.mark.parametrize("origine", ["api", "admin"])
+def test_a_run_that_somebody_follows_goes_back_to_the_queue(plant, run_queue, origine):
+    """The active run may have begun before the records of this one came."""
+    active = make_active_esecuzione()
+    make_raw_operazioni(2)
+    run = make_esecuzione(origine=origine)
+
+    with pytest.raises(runs.RunAlreadyActive):
+        jobs.transfer_now(run)
+
+    run.refresh_from_db()
+    assert run.stato == Stato.IN_CODA
+    runs.finish(active, Stato.OK, "Fatto.")
+    assert run_queue() == 1
+    run.refresh_from_db()
+    assert (run.stato, run.caricati) == (Stato.OK, 2)
 
 
 def test_the_task_of_a_queued_run(plant, periodic_log):

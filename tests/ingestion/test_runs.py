@@ -229,6 +229,17 @@ def test_another_users_process_lives(monkeypatch):
     assert not runs.is_dead(run_of(vanished_pid()), DEAD_AFTER, timezone.now())
 
 
+@pytest.mark.parametrize(
+    ("make", "lives"),
+    [(make_active_esecuzione, True), (make_dead_esecuzione, False), (make_esecuzione, False)],
+)
+def test_who_keeps_others_from_starting(make, lives):
+    run = make()
+
+    assert runs.living_run("transfer", DEAD_AFTER) == (run if lives else None)
+    assert runs.living_run("ordini", DEAD_AFTER) is None
+
+
 def test_a_run_that_never_beat_is_dead():
     assert runs.is_dead(EsecuzioneEtl(processo="altro-host:1"), DEAD_AFTER, timezone.now())
 
@@ -359,10 +370,12 @@ def test_a_run_that_waits_is_joined():
         {"tipo": EsecuzioneEtl.Tipo.ORDINI},
         {"stato": Stato.IN_CORSO},
         {"stato": Stato.OK},
+        {"origine": "comando"},  # started by who made it, perhaps before our commit
+        {"origine": "pianificata"},
     ],
 )
 def test_another_run_is_not_joined(other):
-    old = make_esecuzione(**other)
+    old = make_esecuzione(**({"origine": "api"} | other))
 
     assert runs.enqueue("transfer", "api") != old
     assert OrmQ.objects.count() == 1
@@ -411,6 +424,14 @@ def test_a_queued_run_that_never_started_is_closed():
         Stato.IN_CORSO,
     ]
     assert lost.messaggio
+
+
+def test_log_lines_name_the_run_and_the_request_that_asked_for_it():
+    assert runs.marks(EsecuzioneEtl(pk=7, request_id="r-1")) == {
+        "esecuzione": 7,
+        "request_id": "r-1",
+    }
+    assert runs.marks(EsecuzioneEtl(pk=7))["request_id"] == "-"
 
 
 # --- How a run looks ------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from io import StringIO
 
@@ -85,6 +86,27 @@ def test_the_command_says_what_it_did():
 
     assert f"{NAME}: creata" in first.getvalue()
     assert f"{NAME}: già presente" in second.getvalue()
+
+
+def test_a_dry_run_creates_nothing():
+    Schedule.objects.filter(name=NAME).delete()
+
+    printed = StringIO()
+    call_command("setup_schedules", "--dry-run", stdout=printed)
+
+    assert f"{NAME}: da creare" in printed.getvalue()
+    assert not Schedule.objects.filter(name=NAME).exists()
+
+
+def test_the_command_as_json():
+    Schedule.objects.filter(name=NAME).delete()
+
+    printed = StringIO()
+    call_command("setup_schedules", "--json", stdout=printed)
+
+    report = json.loads(printed.getvalue())
+    assert report["create"] == [NAME]
+    assert {*report["create"], *report["presenti"]} == set(SCHEDULES)
 
 
 def test_after_downtime_each_runs_once(settings):

@@ -86,21 +86,35 @@ def test_running_is_about_transfers():
 
 # --- Late jobs ------------------------------------------------------------------------------
 
-
-@pytest.mark.parametrize(("minutes", "late"), [(74, []), (76, ["transfer"])])
-def test_a_transfer_is_late_75_minutes_after_its_last_success(minutes, late):
-    assert status.late_jobs(ended(Stato.OK, minutes_ago=minutes)) == late
+TIPI = list(EsecuzioneEtl.Tipo)
 
 
-@pytest.mark.parametrize(("minutes", "late"), [(74, []), (76, ["transfer"])])
-def test_a_transfer_that_never_succeeded_is_late_after_its_first_run(minutes, late):
+@pytest.mark.parametrize("tipo", TIPI)
+@pytest.mark.parametrize(("minutes", "late"), [(74, False), (76, True)])
+def test_a_job_is_late_75_minutes_after_its_last_success(tipo, minutes, late):
+    for each in TIPI:
+        ended(Stato.OK, minutes_ago=minutes if each == tipo else 0, tipo=each)
+        ended(Stato.ERRORE, tipo=each)
+
+    assert status.late_jobs() == [tipo] * late
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(74, []), (76, TIPI)])
+def test_jobs_that_never_succeeded_are_late_after_the_first_run(minutes, late):
     ended(Stato.ERRORE, creata_il=timezone.now() - timedelta(minutes=minutes))
 
-    assert status.late_jobs(None) == late
+    assert status.late_jobs() == late
 
 
-def test_nothing_is_late_before_the_first_run():
-    assert status.late_jobs(None) == []
+@pytest.mark.parametrize(("minutes", "late"), [(74, []), (76, TIPI)])
+def test_jobs_that_never_ran_are_late_after_the_first_record(minutes, late):
+    make_raw_operazione(ricevuto_il=timezone.now() - timedelta(minutes=minutes))
+
+    assert status.late_jobs() == late
+
+
+def test_nothing_is_late_before_anything_happened():
+    assert status.late_jobs() == []
 
 
 # --- The worker and the databases -----------------------------------------------------------

@@ -430,7 +430,7 @@ def test_status_before_anything_ran(api):
         "versione",
     }
     assert (body["running"], body["last_run"], body["last_success"]) == (False, "", "")
-    assert body["last_error"] == ""
+    assert (body["last_error"], body["esecuzione"]) == ("", {})
     assert body["staging"] == {
         "pending": 0,
         "processed_24h": 0,

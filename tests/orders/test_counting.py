@@ -281,6 +281,7 @@ def test_rows_of_other_programs_are_counted_too(update):
 
 
 def test_each_row_tells_its_run(update):
+    update()  # so that the run's number is not that of every other first row
     make_riga()
     make_forgiature(2)
 

@@ -1,14 +1,24 @@
+import json
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
-from ingestion.schedules import SCHEDULES, create_schedules
+from ingestion.schedules import SCHEDULES, create_schedules, missing_schedules
 
 
 class Command(BaseCommand):
     help = "Crea l'orario dei lavori dove manca; rilanciarlo non cambia nulla."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="dice che cosa farebbe e basta")
+        parser.add_argument("--json", action="store_true", help="risposta in JSON")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        created = create_schedules()
+        changed = missing_schedules() if options["dry_run"] else create_schedules()
+        if options["json"]:
+            present = [name for name in SCHEDULES if name not in changed]
+            self.stdout.write(json.dumps({"create": changed, "presenti": present}))
+            return
+        done = "da creare" if options["dry_run"] else "creata"
         for name in SCHEDULES:
-            self.stdout.write(f"{name}: {'creata' if name in created else 'già presente'}")
+            self.stdout.write(f"{name}: {done if name in changed else 'già presente'}")

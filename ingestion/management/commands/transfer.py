@@ -1,5 +1,6 @@
 import json
 import sys
+from argparse import ArgumentTypeError
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _progress(self, tally: pipeline.Tally) -> None:
-        self.stderr.write(f"\r{tally.letti} letti, {tally.anomalie} anomalie", ending="")
+        self.stderr.write(f"{tally.letti} letti, {tally.anomalie} anomalie", style_func=str)
 
     def _report_preview(self, options: dict[str, Any]) -> None:
         tally, kinds = pipeline.preview(jobs.transfer_options(options["limit"]))
@@ -51,7 +52,11 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({**asdict(tally), "per_tipo": kinds}))
             return
-        self.stdout.write(f"Prova: {tally.letti} record da trasferire, {tally.anomalie} anomalie.")
+        self.stdout.write(
+            f"Prova: {tally.letti} record letti, {tally.caricati} da caricare, "
+            f"{tally.gia_presenti} già presenti, {tally.in_errore} da rifiutare, "
+            f"{tally.anomalie} anomalie."
+        )
         self._list(kinds, names)
 
     def _list(self, kinds: Counter[int], names: dict[int, str]) -> None:
@@ -60,10 +65,9 @@ class Command(BaseCommand):
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError("serve un numero intero maggiore di 0")
+    return int(text)
 
 
 def _in_words(run: dict[str, Any]) -> str:

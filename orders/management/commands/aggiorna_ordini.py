@@ -54,7 +54,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _progress(self, tally: counting.Tally) -> None:
-        self.stderr.write(f"\r{tally.letti} operazioni contate", ending="")
+        self.stderr.write(f"{tally.letti} operazioni contate", style_func=str)
 
     def _preview(self, as_json: bool) -> None:
         tally = counting.preview(jobs.counting_options())

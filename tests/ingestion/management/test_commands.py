@@ -140,7 +140,8 @@ class TestDryRun:
         code, printed = manage("transfer", "--dry-run")
 
         assert code == 0
-        assert "4 record da trasferire, 3 anomalie" in printed
+        assert "4 record letti, 4 da caricare" in printed
+        assert "3 anomalie" in printed
         assert "2    2 PESO_NON_VALIDO" in printed
         assert "1    3 TEMPERATURA_NON_VALIDA" in printed
 
