@@ -60,7 +60,8 @@ def ended(run: EsecuzioneEtl) -> Response:
     """200 with the run, or 422 if it failed: what a poll ends with."""
     if run.stato in FAILED:
         raise InvalidPayload("esecuzione_fallita", run.messaggio, status=422)
-    message = "Ordine aggiornato con successo" if run.tipo == run.Tipo.ORDINI else run.messaggio
+    updated = run.tipo == run.Tipo.ORDINI and run.stato == Stato.OK
+    message = "Ordine aggiornato con successo" if updated else run.messaggio
     return Response({"message": message, **run.dettagli, "esecuzione": runs.as_json(run)})
 
 

@@ -127,7 +127,7 @@ REOPEN = OrderAct(
     recorded="Ordine riaperto.",
     explanation=_what_reopening_does,
     returned=_("da riprendere dal magazzino"),
-    pieces=lambda line: line.resi,
+    pieces=lambda line: line.to_take_back,
     call=_reopen,
 )
 ORDER_ACTS = (CANCEL, REOPEN)

@@ -411,9 +411,13 @@ def _complete(orders: QuerySet[Ordine], now: datetime) -> list[int]:
     ``data_fine`` is the plant day of the last production counted for the order, today where
     nothing was; it is set once, and never rewritten.
     """
-    lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk"))
-    full = orders.filter(Exists(lines), ~Exists(lines.filter(quantita_rimanente__gt=0)))
-    completed = sorted(full.values_list("pk", flat=True))
+    candidates = list(_full(orders).values_list("pk", flat=True))
+    # The web shop may be adding a line at this moment: with the rows locked, look again.
+    locked = Ordine.objects.filter(pk__in=candidates).order_by("pk").select_for_update()
+    list(locked.values_list("pk", flat=True))
+    lines = PezzoOrdine.objects.filter(ordine__in=candidates).order_by("pk").select_for_update()
+    list(lines.values_list("pk", flat=True))
+    completed = sorted(_full(orders.filter(pk__in=candidates)).values_list("pk", flat=True))
     for pk in completed:
         Ordine.objects.filter(pk=pk, stato=Ordine.Stato.IN_ATTESA).update(
             stato=Ordine.Stato.COMPLETATO,
@@ -422,6 +426,11 @@ def _complete(orders: QuerySet[Ordine], now: datetime) -> list[int]:
             ),
         )
     return completed
+
+
+def _full(orders: QuerySet[Ordine]) -> QuerySet[Ordine]:
+    lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk"))
+    return orders.filter(Exists(lines), ~Exists(lines.filter(quantita_rimanente__gt=0)))
 
 
 def _last_production_day(order_id: int) -> date | None:

@@ -122,6 +122,11 @@ class PezzoOrdine(models.Model):
     def __str__(self) -> str:
         return f"{self.ordine_id} · {self.pezzo_id}"
 
+    @property
+    def to_take_back(self) -> int:
+        """Pieces that a reopened order asks back of the stock: what it returned and still needs."""
+        return min(self.resi, self.quantita_rimanente)
+
 
 class Magazzino(models.Model):
     """Stock of one piece (or of one steel, which the portal does not move).

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ingestion.models import RawOperazione
 from ingestion.transfer.build import pezzi_prodotti
@@ -124,7 +124,7 @@ def _loaded(known: Collection[Key]) -> Iterable[Production]:
 
 
 def _staged(known: Collection[Key], limits: Limits) -> Iterator[Production]:
-    """Pending records as the transfer will load them; the order number is text there.
+    """Pending records as the transfer will load them.
 
     Only the orders and pieces asked for are given as known: others do not matter here. What is
     loaded, and only not marked yet, is left out: the other tables tell it.
@@ -138,8 +138,13 @@ def _staged(known: Collection[Key], limits: Limits) -> Iterator[Production]:
         tipi_fermo={},
         anomalie=frozenset(),
     )
-    texts = {form for order in orders for form in (f"{order}", f"{order}.0")}
-    rows = RawOperazione.objects.filter(stato=RawOperazione.Stato.PENDING, id_ordine__in=texts)
+    # The number is text, and " 8", "08" or "8,0" are order 8 too: what is not plain digits is
+    # read as well, and judged like the rest.
+    rows = RawOperazione.objects.filter(
+        Q(id_ordine__in=map(str, orders)) | ~Q(id_ordine__regex=r"^[1-9][0-9]*$"),
+        stato=RawOperazione.Stato.PENDING,
+        id_ordine__isnull=False,
+    )
     raws = [RawRecord._make(row) for row in rows.values_list(*RawRecord._fields)]
     present = ids_by_uid([raw.uid for raw in raws])
     for raw in raws:

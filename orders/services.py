@@ -1,7 +1,8 @@
 """What staff does to orders and stock; each act is one MySQL transaction with its ledger rows.
 
-Locks are taken in the counting job's order (order, lines, stock), so the two never deadlock for
-longer than one retry.
+Locks are taken in the counting job's order (order, lines, stock), so the two never deadlock with
+each other. Against a program that locks otherwise the server ends one of the two: the act has then
+done nothing, and is to be repeated.
 """
 
 from datetime import datetime
@@ -76,7 +77,7 @@ def reopen_order(order_id: int, *, reason: str, user: str, now: datetime) -> Non
         if not _has_state(order, Ordine.Stato.ANNULLATO):
             raise RefusedAct("Si riapre solo un ordine annullato.")
         lines = _locked_lines(order)
-        drawn = _draw(order, {line: line.resi for line in lines}, user, now, reason)
+        drawn = _draw(order, {line: line.to_take_back for line in lines}, user, now, reason)
         for line, pieces in drawn.items():
             PezzoOrdine.objects.filter(pk=line.pk).update(
                 resi=F("resi") - pieces, quantita_rimanente=F("quantita_rimanente") - pieces
@@ -87,6 +88,8 @@ def reopen_order(order_id: int, *, reason: str, user: str, now: datetime) -> Non
 def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, now: datetime) -> int:
     """Books the difference between the figure and what staff counted; returns it.
 
+    What another program changed without a movement is explained first, by a movement of its own
+    that leaves the figure as it is: after a correction the ledger and the figure agree again.
     Raises ``RefusedAct`` without a reason or for a negative count.
     """
     if not reason.strip() or counted < 0:
@@ -94,10 +97,17 @@ def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, no
     with transaction.atomic(using=ALIAS):
         row = Magazzino.objects.select_for_update().get(pk=magazzino_id)
         difference = counted - row.quantita_disponibile
-        movement = MovimentoMagazzino(
-            magazzino=row, quantita=difference, causa=Causa.RETTIFICA, utente=user, motivo=reason
-        )
-        stock.book([movement], now)
+
+        def correction(pieces: int, why: str) -> MovimentoMagazzino:
+            return MovimentoMagazzino(
+                magazzino=row, quantita=pieces, causa=Causa.RETTIFICA, utente=user, motivo=why
+            )
+
+        if gap := stock.unexplained(row):
+            movement = correction(gap, "Variazione di un altro programma, senza movimento.")
+            movement.creato_il = now
+            movement.save(using=ALIAS)
+        stock.book([correction(difference, reason)], now)
     return difference
 
 
@@ -125,9 +135,9 @@ def _draw(
     order: Ordine, wanted: dict[PezzoOrdine, int], user: str, now: datetime, reason: str = ""
 ) -> dict[PezzoOrdine, int]:
     """Books out of stock what there is of the wanted pieces; returns what each line got."""
-    scorte = stock.lock_stock(line.pezzo_id for line in wanted)
+    scorte = stock.lock_stock(line.pezzo_id for line, pieces in wanted.items() if pieces)
     drawn = {
-        line: min(pieces, scorte[line.pezzo_id].quantita_disponibile)
+        line: min(pieces, scorte[line.pezzo_id].quantita_disponibile) if pieces else 0
         for line, pieces in wanted.items()
     }
     stock.book(
@@ -141,6 +151,7 @@ def _draw(
                 motivo=reason,
             )
             for line, pieces in drawn.items()
+            if pieces
         ),
         now,
     )

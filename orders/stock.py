@@ -6,7 +6,7 @@ All functions run inside the caller's MySQL transaction, which holds the stock r
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
 from orders.models import Magazzino, MovimentoMagazzino
@@ -20,8 +20,18 @@ def lock_stock(pezzi: Iterable[str]) -> dict[str, Magazzino]:
     known = set(Magazzino.objects.filter(pezzo__in=codes).values_list("pezzo", flat=True))
     for code in sorted(codes - known):
         Magazzino.objects.get_or_create(pezzo_id=code)
-    rows = Magazzino.objects.filter(pezzo__in=codes).order_by("pk").select_for_update()
+    # By key, so that the server walks the key and locks these rows alone, in this order.
+    keys = list(Magazzino.objects.filter(pezzo__in=codes).values_list("pk", flat=True))
+    rows = Magazzino.objects.filter(pk__in=keys).order_by("pk").select_for_update()
     return {row.pezzo_id: row for row in rows if row.pezzo_id is not None}
+
+
+def unexplained(row: Magazzino) -> int:
+    """How far the figure is from opening + Σ movements: another program changed it alone."""
+    if row.quantita_iniziale is None:
+        return 0
+    moved = row.movimenti.aggregate(n=Coalesce(Sum("quantita"), 0))["n"]
+    return row.quantita_disponibile - row.quantita_iniziale - int(moved)
 
 
 def book(movements: Iterable[MovimentoMagazzino], now: datetime) -> None:

@@ -374,7 +374,8 @@ class Plant(RuleBasedStateMachine):
         if self._act(services.reopen_order, order.state == CANCELLED, number, reason="prova"):
             order.state = WAITING
             for piece, line in order.lines.items():
-                line.returned -= self.model.take(line, piece, line.returned)
+                wanted = min(line.returned, line.remaining)
+                line.returned -= self.model.take(line, piece, wanted)
 
     def _act(self, act, allowed, number, **options):
         if allowed:

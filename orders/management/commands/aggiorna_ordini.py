@@ -3,6 +3,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl
@@ -25,12 +26,15 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        act = self._update
         if options["verifica"]:
-            self._verify(options["json"])
+            act = self._verify
         elif options["dry_run"]:
-            self._preview(options["json"])
-        else:
-            self._update(options["json"])
+            act = self._preview
+        try:
+            act(options["json"])
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError("Un database non risponde: nulla è cambiato.") from error
 
     def _update(self, as_json: bool) -> None:
         run = runs.create(EsecuzioneEtl.Tipo.ORDINI, EsecuzioneEtl.Origine.COMANDO)

@@ -472,7 +472,7 @@ def test_what_nobody_foresaw_is_an_error_of_the_run(no_pauses, caplog):
 # --- Another run takes over -----------------------------------------------------------------
 
 
-def test_a_run_that_was_taken_for_dead_stops(assert_well):
+def test_a_run_that_was_taken_for_dead_stops(assert_well, caplog):
     make_raw_operazioni(4)
 
     def take_over(tally):
@@ -482,6 +482,8 @@ def test_a_run_that_was_taken_for_dead_stops(assert_well):
     run = transfer(batch_size=2, on_progress=take_over)
 
     assert run.stato == Stato.INTERROTTA
+    assert "another run took over" in caplog.text
+    assert "run stopped" not in caplog.text
     assert states() == ["PROCESSED"] * 2 + ["PENDING"] * 2
     assert_well()
     assert counters(transfer()) == (2, 2, 0, 0, 0)
