@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
 
-NAMES = ("transfer", "orders", "ordine")
+NAMES = ("orders", "ordine")
 SERVERS = ("DATABASE_URL", "PRODUCTION_DATABASE_URL")
 USAGE = 2
 

@@ -111,6 +111,25 @@ def test_mysql_killed_in_the_middle_of_a_transfer(
     assert_nothing_lost_or_doubled(portal, 10_000)
 
 
+def test_mysql_killed_in_the_middle_of_an_update(
+    portal: LivePortal, mariadb: MariadbServer
+) -> None:
+    """Counted operations stay counted once; the others wait for the next update."""
+    portal.stage(plant_records(10_000))
+    assert portal.transfer()["stato"] == "OK"
+    accepted = portal.post("/aggiorna/ordine", {}, Prefer="respond-async")
+    counted = "SELECT COUNT(*) FROM movimento_produzione"
+    portal.wait_until(lambda: portal.value("production", counted) >= 1000, "progress")
+    mariadb.kill9()
+    run = portal.follow(accepted).json["esecuzione"]
+    mariadb.start()
+    assert (run["stato"], run["caricati"] < 10_000) == ("PARZIALE", True)
+    answer = portal.follow(portal.post("/aggiorna/ordine", {})).json
+    assert answer["message"] == "Ordine aggiornato con successo"
+    assert portal.value("production", counted) == 10_000
+    assert portal.manage("verifica").returncode == 0
+
+
 # --- PostgreSQL away --------------------------------------------------------------------------
 
 

@@ -124,7 +124,9 @@ def test_loaded_pieces_are_not_asked_for_again(update):
     assert to_make() == {(8, "PZC01"): 7, (8, "PZC20"): 8}
 
 
-@pytest.mark.parametrize("written", ["8", "8.0"])
+@pytest.mark.parametrize(
+    "written", ["8", "8.0", " 8", "8 ", "08", "+8", "8,0", "8.00", "8e0", "8,00"]
+)
 def test_staged_pieces_are_not_asked_for_again(written):
     make_riga(8, "PZC01", 10)
     make_riga(8, "PZC20", 10)

@@ -310,6 +310,36 @@ def test_reopening_takes_back_only_what_is_still_there(update, assert_well):
     assert_well()
 
 
+def test_reopening_takes_back_no_more_than_the_line_needs(update, assert_well):
+    """What an earlier reopening did not find in stock is still noted as returned."""
+    make_riga(8, "PZC01", 10, quantita_rimanente=5)
+    make_riga(8, "PZC20", 3)
+    cancel()
+    correct(Magazzino.objects.get(pezzo="PZC01"), 0)
+    reopen()
+    make_forgiature(10)
+    update()
+    cancel()
+    correct(Magazzino.objects.get(pezzo="PZC01"), 50)
+
+    reopen()
+
+    assert (state(), line(), in_stock()) == ("IN ATTESA", (10, 0, 5, 5), 40)
+    assert_well()
+
+
+def test_a_correction_explains_what_another_program_changed_alone(update, assert_well):
+    scorta = make_scorta("PZC01", 50)
+    correct(scorta, 40)
+    Magazzino.objects.filter(pk=scorta.pk).update(quantita_disponibile=35)
+
+    correct(scorta, 36)
+
+    moved = MovimentoMagazzino.objects.order_by("pk").values_list("quantita", flat=True)
+    assert ([*moved], in_stock()) == ([-10, -5, 1], 36)
+    assert_well()
+
+
 def test_a_reopened_order_goes_on_where_it_was(update, assert_well):
     """Its carried half piece included."""
     make_riga(8, "PZC20", 2)

@@ -293,6 +293,7 @@ def test_an_update_with_mysql_away_says_so(api, settings, run_queue, production_
     assert run.stato == Stato.PARZIALE
     assert "MySQL" in run.messaggio
     assert not MovimentoProduzione.objects.exists()
+    assert api.get(answer["Location"]).json()["message"] == run.messaggio
 
 
 def test_an_update_that_fails_is_a_422_at_the_end(api, settings, run_queue, monkeypatch):
