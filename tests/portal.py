@@ -55,7 +55,7 @@ RECORD_COLUMNS = (
 EMPTIED = {
     "default": ("raw_operazione", "lotto_ricevuto", "esecuzione_etl", "django_q_ormq"),
     "production": (
-        *("movimento_magazzino", "movimento_produzione"),
+        *("movimento_magazzino", "movimento_produzione", "magazzino"),
         *("anomalia_operazione", "forgiatura", "cnc", "operazioni"),
     ),
 }
@@ -392,7 +392,7 @@ class LivePortal:
         return int(self.value("default", query, [stato]))
 
     def empty(self) -> None:
-        """Removes all records, runs and operations; master data stay."""
+        """Removes all records, runs, operations and stock; master data and orders stay."""
         self.wait_until(lambda: not self.at_work(), "the end of the runs")
         for alias, tables in EMPTIED.items():
             for table in tables:

@@ -11,7 +11,7 @@ from tests.portal import Answer, LivePortal
 ORDER = 4711
 FORGED, MACHINED = "PZC01", "PZC03"  # of the demo plant, by their last working step
 LEDGERS = ("movimento_magazzino", "movimento_produzione")
-ORDER_TABLES = ("pezzi_ordine", "ordine", "magazzino")
+ORDER_TABLES = ("pezzi_ordine", "ordine")
 MESSAGE = "Ordine aggiornato con successo"
 MIDNIGHT = datetime(2024, 12, 20, 23, 0)  # noqa: DTZ001 - plant time, as the flows send it
 

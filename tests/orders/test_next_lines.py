@@ -4,7 +4,6 @@ import itertools
 from collections import defaultdict
 from datetime import date
 from functools import partial
-from uuid import uuid4
 
 import pytest
 from django.db import connections
@@ -443,10 +442,3 @@ def test_reading_does_not_grow_with_what_is_counted(update):
     _, after = read_while()
 
     assert after == before
-
-
-def test_unknown_uids_do_not_matter():
-    make_riga(8, "PZC01", 3)
-    make_operazione(raw_uid=uuid4(), ordine_id=9)
-
-    assert to_make() == {(8, "PZC01"): 3}

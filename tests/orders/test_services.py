@@ -340,6 +340,18 @@ def test_a_correction_explains_what_another_program_changed_alone(update, assert
     assert_well()
 
 
+def test_what_could_not_be_taken_back_stays_returned_through_a_second_cancellation(assert_well):
+    make_riga(8, "PZC01", 10, quantita_rimanente=4)
+    cancel()
+    correct(Magazzino.objects.get(), 2)
+    reopen()
+
+    cancel()
+
+    assert (line(), in_stock()) == ((10, 10, 6, 6), 2)
+    assert_well()
+
+
 def test_a_reopened_order_goes_on_where_it_was(update, assert_well):
     """Its carried half piece included."""
     make_riga(8, "PZC20", 2)

@@ -21,6 +21,14 @@ class DriverError(Exception):
         self.pgcode = pgcode
 
 
+class SqliteError(Exception):
+    """What sqlite3 raises under Django's exception."""
+
+    def __init__(self, name):
+        super().__init__("database text")
+        self.sqlite_errorname = name
+
+
 def postgresql(pgcode, wrapper=OperationalError):
     error = wrapper("server text")
     error.__cause__ = DriverError(pgcode)
@@ -44,6 +52,7 @@ def test_mysql_codes(code, failure, wrapper):
     assert classify(wrapper(code, "server text")) is failure
 
 
+@pytest.mark.parametrize("wrapper", [OperationalError, DatabaseError])
 @pytest.mark.parametrize(
     ("pgcode", "failure"),
     [
@@ -58,8 +67,26 @@ def test_mysql_codes(code, failure, wrapper):
         ("53200", Failure.RESOURCE),
     ],
 )
-def test_postgresql_codes(pgcode, failure):
-    assert classify(postgresql(pgcode)) is failure
+def test_postgresql_codes(pgcode, failure, wrapper):
+    assert classify(postgresql(pgcode, wrapper)) is failure
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [
+        ("SQLITE_BUSY", Failure.PASSING),
+        ("SQLITE_BUSY_SNAPSHOT", Failure.PASSING),
+        ("SQLITE_LOCKED", Failure.PASSING),
+        ("SQLITE_FULL", Failure.RESOURCE),
+        ("SQLITE_CANTOPEN", Failure.UNKNOWN),
+        ("SQLITE_ERROR", Failure.UNKNOWN),
+    ],
+)
+def test_sqlite_names_its_errors(name, failure):
+    error = OperationalError("database text")
+    error.__cause__ = SqliteError(name)
+
+    assert classify(error) is failure
 
 
 @pytest.mark.parametrize(
@@ -95,6 +122,7 @@ def test_every_kind_of_bad_data_has_a_reason_in_words(code):
 
     assert short == f"MYSQL_{code}"
     assert sentence.endswith(".")
+    assert str(code) not in sentence
     assert "segreta" not in sentence
 
 

@@ -109,7 +109,8 @@ def test_moves_all_that_is_pending():
 
 
 def test_each_row_says_when_and_by_which_run_it_was_moved():
-    make_raw_operazioni(2)
+    make_raw_operazione()
+    make_raw_operazione(errore_codice="MYSQL_1452", errore_messaggio="Di un'altra volta.")
 
     run = transfer()
 
@@ -258,9 +259,9 @@ def forget_operator(monkeypatch, code):
 
 
 def test_a_code_that_vanished_puts_its_row_in_error_and_no_neighbour(monkeypatch, assert_well):
-    make_raw_operazioni(3)
+    make_raw_operazioni(3, peso_effettivo="-1")
     bad = make_raw_operazione(codice_operatore="OOP3")
-    make_raw_operazioni(3)
+    make_raw_operazioni(3, peso_effettivo="-1")
     forget_operator(monkeypatch, "OOP3")
 
     run = transfer()
@@ -268,6 +269,7 @@ def test_a_code_that_vanished_puts_its_row_in_error_and_no_neighbour(monkeypatch
     assert run.stato == Stato.PARZIALE
     assert counters(run) == (7, 6, 0, 1, 0)
     assert run.messaggio == "6 record caricati, 1 in errore."
+    assert run.anomalie == AnomaliaOperazione.objects.count() == 6
     bad.refresh_from_db()
     assert (bad.stato, bad.esecuzione) == ("ERROR", run)
     assert bad.errore_codice in {"MYSQL_1452", "DATO_RIFIUTATO"}
@@ -700,6 +702,15 @@ def test_how_often_a_row_may_be_in_hand_at_a_death(deaths, stato):
 
     assert counters(transfer())[0] == 1
     assert states() == [stato]
+
+
+@pytest.mark.parametrize("stato", ["PROCESSED", "ERROR"])
+def test_a_row_that_is_settled_is_not_set_aside(stato):
+    make_raw_operazione(tentativi=3, stato=stato, errore_codice="ALTRO")
+
+    assert counters(transfer()) == (0, 0, 0, 0, 0)
+    row = RawOperazione.objects.get()
+    assert (row.stato, row.errore_codice) == (stato, "ALTRO")
 
 
 def test_rows_in_hand_at_a_death_are_tried_one_by_one():
