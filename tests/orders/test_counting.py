@@ -377,6 +377,25 @@ def test_an_order_served_whole_from_stock_is_completed_too(update, assert_well):
     assert_well()
 
 
+def test_a_line_that_the_web_shop_adds_just_then_keeps_the_order_open(update, assert_well):
+    make_riga(8, "PZC01", 3, quantita_rimanente=0)
+    added = []
+
+    def add(proceed, sql, params, many, context):
+        if "EXISTS" in sql and not added:
+            found = proceed(sql, params, many, context)
+            added.append(8)
+            make_riga(8, "PZC20", 2)
+            return found
+        return proceed(sql, params, many, context)
+
+    with connections["production"].execute_wrapper(add):
+        update()
+
+    assert (added, order()) == ([8], ("IN ATTESA", None))
+    assert_well()
+
+
 @pytest.mark.parametrize("produced", [0, 2])
 def test_an_order_without_lines_stays_waiting(update, produced):
     make_forgiature(produced)

@@ -289,11 +289,11 @@ def test_an_update_with_mysql_away_says_so(api, settings, run_queue, production_
         run_queue()
 
     assert answer.status_code == 202
-    run = EsecuzioneEtl.objects.get()
-    assert run.stato == Stato.PARZIALE
-    assert "MySQL" in run.messaggio
+    ended = api.get(urlsplit(answer["Location"]).path)
+    assert (ended.status_code, ended.json()["esecuzione"]["stato"]) == (200, "PARZIALE")
+    assert "MySQL" in ended.json()["message"]
+    assert ended.json()["pezzi_attribuiti"] == 0
     assert not MovimentoProduzione.objects.exists()
-    assert api.get(answer["Location"]).json()["message"] == run.messaggio
 
 
 def test_an_update_that_fails_is_a_422_at_the_end(api, settings, run_queue, monkeypatch):

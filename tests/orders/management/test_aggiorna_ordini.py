@@ -86,6 +86,12 @@ def test_an_update_that_could_not_end_exits_with_one(
     assert set(OWN) <= set(json.loads(told))
 
 
+@pytest.mark.parametrize("option", ["--verifica", "--dry-run"])
+def test_mysql_away_is_told_in_words(production, production_away, option):
+    with production_away(), pytest.raises(CommandError, match="non risponde"):
+        call_command("aggiorna_ordini", option)
+
+
 def test_an_update_beside_another_is_refused(command):
     active = make_active_esecuzione(tipo="ordini")
 
