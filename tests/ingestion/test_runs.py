@@ -123,7 +123,7 @@ def test_waits_for_the_active_run_to_end(monkeypatch):
     active, waiting = make_active_esecuzione(), make_esecuzione()
     monkeypatch.setattr(runs.time, "sleep", lambda seconds: runs.finish(active, Stato.OK, "Fatto."))
 
-    runs.start_when_free(waiting, DEAD_AFTER, timedelta(minutes=10))
+    runs.start_when_free(waiting, DEAD_AFTER, timedelta(seconds=5))
 
     assert waiting.stato == Stato.IN_CORSO
 

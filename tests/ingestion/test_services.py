@@ -225,7 +225,10 @@ def test_no_run_unless_asked():
 
 
 def test_no_run_for_no_records():
-    assert store(b"[]", start_transfer=True).esecuzione is None
+    receipt = store(b"[]", start_transfer=True)
+
+    assert receipt.esecuzione is None
+    assert LottoRicevuto.objects.get(pk=receipt.lotto).record == 0
     assert not EsecuzioneEtl.objects.exists()
 
 
