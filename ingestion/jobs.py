@@ -38,7 +38,7 @@ def transfer_now(
     """Starts a queued run and transfers; the one function behind all four doors.
 
     Raises ``runs.RunAlreadyActive`` when another transfer is in course for longer than
-    ``patience``; the run is then closed, saying so.
+    ``patience`` (what becomes of the run: ``run_queue.start_or_give_way``).
     """
     options = transfer_options(limit)
     dead_after = timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from django.db import IntegrityError, close_old_connections, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -296,7 +296,7 @@ def _blame_rows(run: EsecuzioneEtl) -> None:
 def close_lost(tipo: str, now: datetime) -> int:
     """Closes queued runs that never started; returns how many."""
     return EsecuzioneEtl.objects.filter(
-        Q(creata_il__lt=now - LOST_AFTER), tipo=tipo, stato=Stato.IN_CODA
+        creata_il__lt=now - LOST_AFTER, tipo=tipo, stato=Stato.IN_CODA
     ).update(
         stato=Stato.INTERROTTA,
         finita_il=now,

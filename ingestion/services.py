@@ -14,8 +14,6 @@ from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 
 logger = logging.getLogger("etl")
 
-logger = logging.getLogger("etl")
-
 INSERT_BATCH = 2000
 FLOW_HEADERS = {
     "flusso": "x-ms-workflow-name",

@@ -148,7 +148,7 @@ def _count_next(run: EsecuzioneEtl, options: Options, size: int) -> Tally:
     with transaction.atomic(using=ALIAS):
         operations = _take(size)
         if not operations:
-            return Tally(ordini_completati=_complete(_waiting(), now))
+            return Tally(ordini_completati=_complete(Ordine.objects.waiting(), now))
         return _count_chunk(operations, run.pk, options, now)
 
 
@@ -165,7 +165,7 @@ def _count_chunk(
     missing = _move_stock(counted, scorte, run_id, options, now)
     anomalies = _raise_anomalies(counted, missing, now)
     touched = {row.id_ordine for row in counted if row.dati and row.id_ordine is not None}
-    completed = _complete(_waiting().filter(pk__in=touched), now)
+    completed = _complete(Ordine.objects.waiting().filter(pk__in=touched), now)
     Operazione.objects.filter(pk__in=ids).update(da_contare=None)
     return Tally(
         letti=len(operations),
@@ -190,7 +190,7 @@ def preview(options: Options) -> Tally:
     with suppress(_Undo), transaction.atomic(using=ALIAS):
         while operations := _take(options.chunk_size):
             tally.add(_count_chunk(operations, 0, options, now))
-        tally.ordini_completati += _complete(_waiting(), now)
+        tally.ordini_completati += _complete(Ordine.objects.waiting(), now)
         raise _Undo
     return tally
 
@@ -282,10 +282,7 @@ def _apply_to_lines(counted: Iterable[Counted], book: rules.Book) -> int:
         if line and row.pezzi_us:
             made[line.id] += row.pezzi_us
             given[line.id] += row.dati
-    # An order that another program wrote: what was missing before the first count was drawn.
-    PezzoOrdine.objects.filter(pk__in=made, prelevati=None).update(
-        prelevati=F("quantita_totale") - F("quantita_rimanente")
-    )
+    PezzoOrdine.objects.filter(pk__in=made).note_drawn()
     for pk in sorted(made):
         PezzoOrdine.objects.filter(pk=pk).update(
             quantita_rimanente=F("quantita_rimanente") - given[pk],
@@ -399,10 +396,6 @@ def _anomaly(
 
 
 # --- Completion ---------------------------------------------------------------------------
-
-
-def _waiting() -> QuerySet[Ordine]:
-    return Ordine.objects.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
 
 
 def _complete(orders: QuerySet[Ordine], now: datetime) -> list[int]:

@@ -4,6 +4,8 @@ What changes a remaining quantity or a stock figure leaves a ledger row in the s
 ``movimento_produzione`` (one per operation, ever) and ``movimento_magazzino``.
 """
 
+from typing import Self
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
@@ -25,6 +27,12 @@ class Cliente(models.Model):
 
     def __str__(self) -> str:
         return self.nome
+
+
+class OrdineQuerySet(models.QuerySet["Ordine"]):
+    def waiting(self) -> Self:
+        """Orders that somebody placed and that still take pieces."""
+        return self.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
 
 
 class Ordine(models.Model):
@@ -63,6 +71,8 @@ class Ordine(models.Model):
     chiave = models.CharField(max_length=20, unique=True, null=True, editable=False)
     confermato_il = models.DateTimeField(_("confermato il"), null=True, blank=True, editable=False)
 
+    objects = OrdineQuerySet.as_manager()
+
     class Meta:
         db_table = "ordine"
         verbose_name = _("ordine")
@@ -80,6 +90,14 @@ class Ordine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+
+class PezzoOrdineQuerySet(models.QuerySet["PezzoOrdine"]):
+    def note_drawn(self) -> int:
+        """On lines that we never touched, what is missing was drawn by the program they are of."""
+        return self.filter(prelevati=None).update(
+            prelevati=F("quantita_totale") - F("quantita_rimanente")
+        )
 
 
 class PezzoOrdine(models.Model):
@@ -105,6 +123,8 @@ class PezzoOrdine(models.Model):
     )
     resi = models.PositiveIntegerField(_("resi"), default=0, db_default=0, editable=False)
     prodotti_us = models.BigIntegerField(default=0, db_default=0, editable=False)
+
+    objects = PezzoOrdineQuerySet.as_manager()
 
     class Meta:
         db_table = "pezzi_ordine"

@@ -52,11 +52,7 @@ def _pages_of_orders() -> Iterator[list[int]]:
     The index on state, date and number has them in this order. Asking for the oldest lines at
     once would make the database sort the lines of all waiting orders for each call.
     """
-    orders = (
-        Ordine.objects.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
-        .order_by("data_inizio", "pk")
-        .values_list("pk", flat=True)
-    )
+    orders = Ordine.objects.waiting().order_by("data_inizio", "pk").values_list("pk", flat=True)
     start, size = 0, FIRST_PAGE
     while page := list(orders[start : start + size]):
         yield page

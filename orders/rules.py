@@ -16,7 +16,6 @@ PIECE = 3_600 * 1_000_000  # piece-microseconds in one piece
 MAX_SUM = 2**63 - 1  # a BIGINT column
 
 FORGIATURA = "forgiatura"
-CNC = "cnc"
 
 
 class Production(NamedTuple):

@@ -34,7 +34,7 @@ def confirm_order(order_id: int, *, user: str, now: datetime, draws_stock: bool)
         if not _has_state(order, Ordine.Stato.IN_ATTESA):
             raise RefusedAct("Si conferma solo un ordine in attesa.")
         lines = _locked_lines(order)
-        _note_drawn(lines)
+        PezzoOrdine.objects.filter(ordine=order).note_drawn()
         drawn = (
             _draw(order, {line: line.quantita_rimanente for line in lines}, user, now)
             if draws_stock
@@ -61,7 +61,7 @@ def cancel_order(
         if not _has_state(order, Ordine.Stato.IN_ATTESA):
             raise RefusedAct("Si annulla solo un ordine in attesa.")
         lines = _locked_lines(order)
-        _note_drawn(lines)
+        PezzoOrdine.objects.filter(ordine=order).note_drawn()
         if returns_stock:
             _return(order, lines, reason, user, now)
         Ordine.objects.filter(pk=order.pk).update(stato=Ordine.Stato.ANNULLATO)
@@ -122,13 +122,6 @@ def _has_state(order: Ordine, stato: Ordine.Stato) -> bool:
 
 def _locked_lines(order: Ordine) -> list[PezzoOrdine]:
     return list(PezzoOrdine.objects.filter(ordine=order).order_by("pk").select_for_update())
-
-
-def _note_drawn(lines: list[PezzoOrdine]) -> None:
-    """On another program's order, what was missing before we first touch it was drawn."""
-    PezzoOrdine.objects.filter(pk__in=[line.pk for line in lines], prelevati=None).update(
-        prelevati=F("quantita_totale") - F("quantita_rimanente")
-    )
 
 
 def _draw(

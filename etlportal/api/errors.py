@@ -108,7 +108,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that is not ours, or too old; an API path has no forms and never comes here."""
+    """A form that is not ours, or too old; outside the admin, a POST to a page that takes none."""
     if _is_admin(request):
         return csrf.csrf_failure(request, reason)
     return _standard_answer(request, HTTPStatus.FORBIDDEN)
