@@ -3,12 +3,13 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class EtlPortalConfig(AppConfig):
-    """The composition: settings, urls, router, API plumbing, checks."""
+    """The composition: settings, urls, router, API plumbing, keys, audit, checks."""
 
     name = "etlportal"
 
     def ready(self) -> None:
         from etlportal import checks  # noqa: F401 - registers them
+        from etlportal.audit import receivers  # noqa: F401
 
 
 class PortalAdminConfig(AdminConfig):

@@ -1,7 +1,7 @@
 """System checks: what must be right before records may flow, said in words.
 
-``manage.py check`` runs the first, ``manage.py check --database production`` (and ``migrate``)
-the others, which ask the server.
+The first of them run with ``manage.py check`` and whenever the web or the worker starts; those
+that ask a server with ``manage.py check --database production`` and ``migrate``.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,16 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import OperationalError, connections
 
 MIN_KEY_LENGTH = 20
+# Words of examples: whoever reads the documentation knows a secret that holds one.
+PLACEHOLDERS = (
+    "django-insecure",
+    "solo-per-le-prove",
+    "changeme",
+    "cambiami",
+    "example",
+    "esempio",
+)
+SECRETS = ("SECRET_KEY", "API_KEY", "API_KEY_PEPPER")
 STRICT_MODES = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}
 
 
@@ -26,6 +36,32 @@ def check_api_key(**kwargs: Any) -> list[CheckMessage]:
             id="etlportal.E001",
         )
     ]
+
+
+@register(Tags.security)
+def check_production(**kwargs: Any) -> list[CheckMessage]:
+    """What no plant may run with. ``HTTPS`` is what tells a plant from a try-out."""
+    if not settings.HTTPS:
+        return []
+    errors: list[CheckMessage] = []
+    if settings.DEBUG:
+        errors.append(
+            Error(
+                "DEBUG è acceso: mostrerebbe a chiunque codice e impostazioni.",
+                hint="Togliere DEBUG dall'ambiente, o provare senza https con HTTPS=no.",
+                id="etlportal.E005",
+            )
+        )
+    errors += [
+        Error(
+            f"{name} è un valore di esempio, che tutti conoscono.",
+            hint='Generarne uno: python3 -c "import secrets; print(secrets.token_urlsafe(50))"',
+            id="etlportal.E006",
+        )
+        for name in SECRETS
+        if any(word in getattr(settings, name).lower() for word in PLACEHOLDERS)
+    ]
+    return errors
 
 
 @register(Tags.database)

@@ -3,11 +3,13 @@
 The rules behind the numbers are in docs/adr/ and in the comments beside them.
 """
 
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import environ
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -50,6 +52,10 @@ def one_of(name: str, *allowed: str) -> str:
 
 SECRET_KEY = required("SECRET_KEY")
 API_KEY = required("API_KEY")
+# What the named keys' hashes are made with; changing it, or SECRET_KEY without it, ends them all.
+API_KEY_PEPPER = env.str("API_KEY_PEPPER", default="").strip() or SECRET_KEY
+# Whether the portal is reached over https only: True in a plant, off to try it on one machine.
+HTTPS = one_of("HTTPS", "si", "no") == "si"
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -63,6 +69,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "axes",
+    "csp",
     "django_q",
     "production",
     "ingestion",
@@ -72,7 +80,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "etlportal.api.middleware.RequestIdMiddleware",
+    "etlportal.https.HttpsOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -81,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "etlportal.urls"
@@ -220,21 +231,62 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# A name that fails too often from one address waits. Behind a proxy all come from one address.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "429.html"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 CSRF_FAILURE_VIEW = "etlportal.api.errors.csrf_failure"
 LOGIN_URL = "admin:login"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 
+# Pages are redirected to https; the API refuses plain http instead (HttpsOnlyMiddleware).
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 12 * 3600  # a shift, and some
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["etlportal.api.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["etlportal.api.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["etlportal.api.throttling.KeyRateThrottle"],
     "DEFAULT_PARSER_CLASSES": ["etlportal.api.parsers.RawBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["etlportal.api.renderers.Utf8JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "etlportal.api.renderers.AlwaysJson",
     "EXCEPTION_HANDLER": "etlportal.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
 }
+
+# Requests a minute for each key; above, 429 with Retry-After.
+API_RICHIESTE_MINUTO = int(number("API_RICHIESTE_MINUTO", "600", whole=True))
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_RECORDS = 10_000
@@ -248,6 +300,14 @@ TRANSFER_BATCH_SIZE = int(number("TRANSFER_BATCH_SIZE", "2000", whole=True))
 RUN_WAIT_SECONDS = env.float("RUN_WAIT_SECONDS", default=20)
 # A run whose heartbeat is older than this is taken for dead.
 RUN_DEAD_AFTER_SECONDS = int(number("RUN_DEAD_AFTER_SECONDS", "180", whole=True))
+
+# Minutes for which the same bytes from the same key are a repetition; 0: never. Used only for
+# requests that carry neither an Idempotency-Key nor the flow engine's own id.
+DEDUP_MINUTI = env.int("DEDUP_MINUTI", default=30)
+if not 0 <= DEDUP_MINUTI <= 30 * 24 * 60:  # batches are kept for 30 days
+    raise ImproperlyConfigured(
+        f"DEDUP_MINUTI deve essere un numero intero da 0 a 43200. Trovato: {DEDUP_MINUTI}."
+    )
 
 PLAUSIBILITY_LIMITS: dict[str, Any] = {
     "peso_max": number("PESO_MAX", "1000"),
@@ -264,6 +324,25 @@ PLAUSIBILITY_LIMITS: dict[str, Any] = {
 MAGAZZINO_CONTENUTO = one_of("MAGAZZINO_CONTENUTO", "finiti", "grezzi")
 # Whether GET /ordine makes up lines when no order waits.
 ORDINI_FITTIZI = one_of("ORDINI_FITTIZI", "crea", "no")
+
+# --- Alerts and purge -----------------------------------------------------------------------
+
+# Who is told when a problem begins and when it ends; neither = nobody is.
+AVVISI_EMAIL = env.list("AVVISI_EMAIL", default=[])
+AVVISI_WEBHOOK = env.str("AVVISI_WEBHOOK", default="").strip()
+if AVVISI_WEBHOOK and not AVVISI_WEBHOOK.startswith(("https://", "http://")):
+    raise ImproperlyConfigured("AVVISI_WEBHOOK deve essere un indirizzo http:// o https://.")
+# The portal's address as people type it, for the link in an alert.
+PORTALE_URL = env.str("PORTALE_URL", default="").strip()
+EMAIL_TIMEOUT = 10
+# smtp://, smtp+tls:// (STARTTLS), smtp+ssl://; without it an alert by e-mail cannot leave.
+vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
+DEFAULT_FROM_EMAIL = env.str("AVVISI_MITTENTE", default="etlportal@localhost")
+
+# Days for which loaded records stay in staging, so that a restored MySQL can be filled again.
+RAW_GIORNI = int(number("RAW_GIORNI", "30", whole=True))
+# Days for which runs that ended are kept.
+ESECUZIONI_GIORNI = int(number("ESECUZIONI_GIORNI", "365", whole=True))
 
 # --- Logs ---------------------------------------------------------------------------------
 
@@ -291,6 +370,7 @@ LOGGING = {
         "periodic": log_file("periodic.log"),
         "postgresql": log_file("postgresql.log"),
         "mysql": log_file("mysql.log"),
+        "audit": {"class": "etlportal.audit.handler.AuditHandler"},
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
@@ -298,6 +378,7 @@ LOGGING = {
         "periodic": {"handlers": ["periodic"], "level": LOG_LEVEL, "propagate": False},
         "postgresql": {"handlers": ["postgresql"], "level": LOG_LEVEL, "propagate": False},
         "mysql": {"handlers": ["mysql"], "level": LOG_LEVEL, "propagate": False},
+        "audit": {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "django_q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

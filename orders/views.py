@@ -14,12 +14,16 @@ from orders.next_lines import next_lines
 class WhatToMake(APIView):
     """GET /ordine: a bare list, as the flows expect it."""
 
+    scope = ("flusso", "lettura")
+
     def get(self, request: Request) -> Response:
         limits = transfer_options().limits
         return Response(next_lines(limits, fictitious=settings.ORDINI_FITTIZI == "crea"))
 
 
 class UpdateOrders(APIView):
+    scope = "flusso"
+
     def post(self, request: Request) -> Response:
         return run_answers.start_and_answer(
             request, EsecuzioneEtl.Tipo.ORDINI, settings.RUN_WAIT_SECONDS

@@ -184,6 +184,7 @@ class LivePortal:
             "SECRET_KEY": secrets.token_urlsafe(50),
             "API_KEY": self.key,
             "DEBUG": "0",
+            "HTTPS": "no",
             "DATA_DIR": str(self.folder),
             "LOG_DIR": str(self.folder / "logs"),
             "ALLOWED_HOSTS": "127.0.0.1",

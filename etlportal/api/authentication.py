@@ -1,19 +1,26 @@
-"""The ``X-API-KEY`` header. Named, scoped keys get their place here."""
+"""The ``X-API-KEY`` header: who calls, and what the key opens (contract.md, "Keys")."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from etlportal.api import keys
+from etlportal.models import Permesso
+
+FIRST_KEY = "API_KEY"
+
 
 @dataclass(frozen=True)
 class ApiClient:
-    """Who calls: the name of the key, never the key itself."""
+    """Who calls: the name of the key, never the key itself, and its scopes."""
 
     nome: str
+    permessi: frozenset[str] = field(default_factory=frozenset)
     is_authenticated: bool = True
 
 
@@ -24,9 +31,17 @@ class ApiKeyAuthentication(BaseAuthentication):
         sent = request.headers.get("X-API-KEY", "").strip()
         if not sent:
             raise AuthenticationFailed("Manca l'intestazione X-API-KEY.", code="chiave_mancante")
-        if not secrets.compare_digest(sent.encode(), settings.API_KEY.encode()):
-            raise AuthenticationFailed("La chiave X-API-KEY non vale.", code="chiave_non_valida")
-        return ApiClient(nome="API_KEY"), None
+        if secrets.compare_digest(sent.encode(), settings.API_KEY.encode()):
+            return ApiClient(FIRST_KEY, frozenset(Permesso.values)), None
+        now = timezone.now()
+        key = keys.find(sent, now)
+        if key is None:
+            raise AuthenticationFailed(
+                "La chiave X-API-KEY non vale: è sbagliata, scaduta o revocata.",
+                code="chiave_non_valida",
+            )
+        keys.note_use(key, now)
+        return ApiClient(key.nome, frozenset(key.permessi)), None
 
     def authenticate_header(self, request: Request) -> str:
         return 'ApiKey realm="etlportal", header="X-API-KEY"'

@@ -1,0 +1,42 @@
+import getpass
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+from django.utils import timezone
+
+from etlportal.api import keys
+from etlportal.models import ChiaveApi
+
+
+class Command(BaseCommand):
+    help = "Revoca una chiave X-API-KEY, subito e per sempre."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("nome", help="nome o identificativo della chiave")
+        parser.add_argument("--dry-run", action="store_true", help="dice quale, e non revoca")
+        parser.add_argument("--json", action="store_true", help="risposta in JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        named = options["nome"].strip()
+        row = ChiaveApi.objects.filter(Q(nome=named) | Q(identificativo=named)).first()
+        if row is None:
+            raise CommandError(f"Nessuna chiave si chiama «{named}».")
+        now = timezone.now()
+        was_alive = row.revocata_il is None
+        if not options["dry_run"]:
+            was_alive = bool(keys.revoke([row], now, f"comando:{getpass.getuser()}"))
+        if options["json"]:
+            answer = {"nome": row.nome, "revocata": was_alive, "simulazione": options["dry_run"]}
+            self.stdout.write(json.dumps(answer, ensure_ascii=False))
+        else:
+            self.stdout.write(_sentence(row.nome, was_alive, options["dry_run"]))
+
+
+def _sentence(name: str, was_alive: bool, dry_run: bool) -> str:
+    if not was_alive:
+        return f"La chiave «{name}» era già revocata."
+    if dry_run:
+        return f"La chiave «{name}» sarebbe revocata."
+    return f"La chiave «{name}» è revocata: da ora non apre più nulla."

@@ -1,0 +1,78 @@
+"""API keys and the audit trail, in PostgreSQL (alias ``default``)."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Permesso(models.TextChoices):
+    """What a key may do; each endpoint names the one it asks for, or the several that open it."""
+
+    FLUSSO = "flusso", _("Flusso: invia i record, avvia i trasferimenti, chiede che cosa produrre")
+    LETTURA = "lettura", _("Lettura: stato, esecuzioni, registri, anomalie")
+    MANUTENZIONE = "manutenzione", _("Manutenzione: svuota i registri")
+
+
+class ChiaveApiQuerySet(models.QuerySet["ChiaveApi"]):
+    def alive(self, now: datetime) -> "ChiaveApiQuerySet":
+        """Keys that open something at this moment: not revoked, not expired."""
+        return self.filter(Q(scade_il=None) | Q(scade_il__gt=now), revocata_il=None)
+
+
+class ChiaveApi(models.Model):
+    """A named key (contract.md, "Keys"). Only its identifier and a keyed hash are kept.
+
+    ``impronta``: HMAC-SHA256 of the secret part, in hexadecimal. ``scade_il`` None: never.
+    """
+
+    identificativo = models.CharField(
+        _("identificativo"), max_length=16, unique=True, editable=False
+    )
+    nome = models.CharField(_("nome"), max_length=100, unique=True)
+    impronta = models.CharField(max_length=64, editable=False)
+    permessi = models.JSONField(_("permessi"), default=list)
+    creata_il = models.DateTimeField(_("creata il"), db_default=Now(), editable=False)
+    creata_da = models.CharField(_("creata da"), max_length=150, editable=False)
+    scade_il = models.DateTimeField(_("scade il"), null=True, blank=True)
+    revocata_il = models.DateTimeField(_("revocata il"), null=True, editable=False)
+    ultimo_uso = models.DateTimeField(_("ultimo uso"), null=True, editable=False)
+
+    objects = ChiaveApiQuerySet.as_manager()
+
+    class Meta:
+        db_table = "chiave_api"
+        verbose_name = _("chiave API")
+        verbose_name_plural = _("chiavi API")
+
+    def __str__(self) -> str:
+        return self.nome
+
+    def is_alive(self, now: datetime) -> bool:
+        expired = self.scade_il is not None and self.scade_il <= now
+        return self.revocata_il is None and not expired
+
+
+class VoceAudit(models.Model):
+    """Who did what, and when: written once, never changed, not removable over HTTP."""
+
+    quando = models.DateTimeField(_("quando"), db_default=Now())
+    chi = models.CharField(_("chi"), max_length=150)
+    azione = models.CharField(_("azione"), max_length=100)
+    oggetto = models.CharField(_("oggetto"), max_length=255, blank=True)
+    dettagli = models.JSONField(_("dettagli"), default=dict)
+    request_id = models.CharField(_("richiesta"), max_length=100, blank=True)
+
+    class Meta:
+        db_table = "audit"
+        verbose_name = _("voce di audit")
+        verbose_name_plural = _("registro di audit")
+        indexes = [
+            models.Index(fields=["-quando"], name="audit_quando"),
+            models.Index(fields=["azione", "-quando"], name="audit_azione"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.azione} {self.oggetto}".strip()
