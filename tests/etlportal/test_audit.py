@@ -1,0 +1,100 @@
+"""What is written to the audit trail, and that it cannot be taken out."""
+
+import logging
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from etlportal.models import VoceAudit
+from production.models import Acciaio
+
+pytestmark = pytest.mark.django_db(databases=["default", "production"])
+
+LIST = "/admin/etlportal/voceaudit/"
+
+
+def entries():
+    return list(VoceAudit.objects.order_by("pk").values_list("chi", "azione", "oggetto"))
+
+
+def test_a_record_of_the_logger_is_a_row():
+    logging.getLogger("audit").info(
+        "registri.svuotati",
+        extra={"chi": "anna", "oggetto": "etl.log", "dettagli": {"byte": 3}, "request_id": "r-1"},
+    )
+
+    row = VoceAudit.objects.get()
+    assert (row.chi, row.azione, row.oggetto) == ("anna", "registri.svuotati", "etl.log")
+    assert (row.dettagli, row.request_id) == ({"byte": 3}, "r-1")
+
+
+def test_what_cannot_be_written_is_an_error_for_whoever_acts(monkeypatch):
+    def refuse(**values):
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(VoceAudit.objects, "create", refuse)
+
+    with pytest.raises(RuntimeError):
+        logging.getLogger("audit").info("registri.svuotati", extra={"chi": "anna"})
+
+
+def test_log_ins_good_and_bad_and_log_outs():
+    User.objects.create_user("anna", password="giusta", is_staff=True)
+    client = Client()
+    for password in ("sbagliata", "giusta"):
+        client.post("/admin/login/", {"username": "anna", "password": password})
+    client.post("/admin/logout/")
+
+    assert entries() == [
+        ("anna", "accesso.fallito", ""),
+        ("anna", "accesso.riuscito", ""),
+        ("anna", "accesso.chiuso", ""),
+    ]
+
+
+def test_a_password_typed_as_the_name_is_not_kept():
+    Client().post("/admin/login/", {"username": "la-mia-password", "password": "x"})
+
+    assert "la-mia-password" not in repr(list(VoceAudit.objects.values()))
+    assert [who for who, _, _ in entries()] == ["(utente sconosciuto)"]
+
+
+def test_what_is_edited_in_the_admin(admin_client):
+    answer = admin_client.post(
+        "/admin/production/acciaio/add/", {"tipo_acciaio": "C45", "prezzo_al_kg": "1.2"}
+    )
+    assert answer.status_code == 302
+    steel = Acciaio.objects.get()
+
+    admin_client.post(
+        f"/admin/production/acciaio/{steel.pk}/change/",
+        {"tipo_acciaio": "C45", "prezzo_al_kg": "1.3"},
+    )
+
+    added, changed = entries()[-2:]
+    assert added == ("admin", "acciaio.aggiunta", f"acciaio {steel}")
+    assert changed == ("admin", "acciaio.modifica", f"acciaio {steel}")
+
+
+@pytest.mark.parametrize("page", ["add/", "{}/change/", "{}/delete/"])
+def test_no_page_writes_it_not_even_for_a_superuser(admin_client, page):
+    row = VoceAudit.objects.create(chi="anna", azione="prova")
+    before = entries()
+
+    answer = admin_client.post(
+        LIST + page.format(row.pk), {"chi": "bruno", "azione": "x", "post": "yes"}
+    )
+
+    assert answer.status_code == 403
+    assert entries() == before
+
+
+def test_its_page_has_no_bulk_deletion(admin_client):
+    row = VoceAudit.objects.create(chi="anna", azione="prova")
+    chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+
+    admin_client.post(LIST, chosen)
+
+    assert VoceAudit.objects.filter(pk=row.pk).exists()
+    assert "anna" in admin_client.get(LIST).text
