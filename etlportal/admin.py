@@ -28,7 +28,7 @@ from production.admin_lists import (
 
 class ChiaveApiForm(forms.ModelForm):
     permessi = forms.MultipleChoiceField(
-        label=_("permessi"), choices=Permesso, widget=forms.CheckboxSelectMultiple
+        label=_("Permessi"), choices=Permesso, widget=forms.CheckboxSelectMultiple
     )
 
     class Meta:
@@ -79,6 +79,22 @@ class ChiaveApiAdmin(FastListAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: ChiaveApi | None = None) -> bool:
         return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().changeform_view(
+            request, object_id, form_url, (extra_context or {}) | one_button
+        )
+
+    def log_addition(self, request: HttpRequest, obj: ChiaveApi, message: Any) -> Any:
+        """Nothing: the making of a key writes its own entry in the audit trail."""
+        return None
 
     def save_model(
         self, request: HttpRequest, obj: ChiaveApi, form: ChiaveApiForm, change: bool

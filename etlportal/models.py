@@ -68,7 +68,7 @@ class VoceAudit(models.Model):
     class Meta:
         db_table = "audit"
         verbose_name = _("voce di audit")
-        verbose_name_plural = _("registro di audit")
+        verbose_name_plural = _("voci di audit")
         indexes = [
             models.Index(fields=["-quando"], name="audit_quando"),
             models.Index(fields=["azione", "-quando"], name="audit_azione"),

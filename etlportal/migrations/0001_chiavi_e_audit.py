@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'voce di audit',
-                'verbose_name_plural': 'registro di audit',
+                'verbose_name_plural': 'voci di audit',
                 'db_table': 'audit',
                 'indexes': [models.Index(fields=['-quando'], name='audit_quando'), models.Index(fields=['azione', '-quando'], name='audit_azione')],
             },
