@@ -7,6 +7,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+MAX_MOTIVO = 500  # characters of why a record was set aside
+
 
 class OrderedUuid(models.Func):
     """A time-ordered UUID (version 7, RFC 9562) minted by the database itself.
@@ -49,6 +51,7 @@ class EsecuzioneEtl(models.Model):
     class Tipo(models.TextChoices):
         TRANSFER = "transfer", _("Trasferimento")
         ORDINI = "ordini", _("Ordini")
+        PULIZIA = "pulizia", _("Pulizia")
 
     class Origine(models.TextChoices):
         PIANIFICATA = "pianificata", _("Pianificata")
@@ -103,12 +106,16 @@ class EsecuzioneEtl(models.Model):
 
 
 class LottoRicevuto(models.Model):
-    """One accepted POST body, kept as it came (``corpo``, gzip) with its answer."""
+    """One accepted POST body, kept as it came (``corpo``, gzip) with its answer.
+
+    ``chiave_idempotenza`` is what a repetition of the request is known by, its kind in front
+    (``ingestion.idempotency``); NULL when it is known by nothing any more.
+    """
 
     uuid = models.UUIDField(_("lotto"), primary_key=True, db_default=OrderedUuid())
     nome_chiave = models.CharField(_("chiave"), max_length=100)
     chiave_idempotenza = models.CharField(
-        _("chiave di idempotenza"), max_length=255, null=True, blank=True
+        _("chiave di idempotenza"), max_length=400, null=True, blank=True
     )
     sha256 = models.CharField(_("impronta"), max_length=64)
     corpo = models.BinaryField(_("corpo"))
@@ -121,6 +128,7 @@ class LottoRicevuto(models.Model):
     flusso_operazione = models.CharField(
         _("operazione del flusso"), max_length=255, blank=True, default=""
     )
+    request_id = models.CharField(_("richiesta"), max_length=100, blank=True, db_default="")
     risposta = models.JSONField(_("risposta"), null=True, blank=True)
     eliminati = models.PositiveIntegerField(
         _("record eliminati"), default=0, help_text=_("Record già caricati e poi eliminati.")
@@ -130,10 +138,24 @@ class LottoRicevuto(models.Model):
         db_table = "lotto_ricevuto"
         verbose_name = _("lotto ricevuto")
         verbose_name_plural = _("lotti ricevuti")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["nome_chiave", "chiave_idempotenza"], name="lotto_ricevuto_una_volta"
+            )
+        ]
         indexes = [models.Index(fields=["ricevuto_il"], name="lotto_ricevuto_data")]
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class RawOperazioneQuerySet(models.QuerySet["RawOperazione"]):
+    def rejected(self) -> "RawOperazioneQuerySet":
+        """Rows in ERROR that wait for somebody: those set aside do not."""
+        return self.filter(stato=RawOperazione.Stato.ERROR, scartato_il=None)
+
+    def discarded(self) -> "RawOperazioneQuerySet":
+        return self.filter(stato=RawOperazione.Stato.ERROR, scartato_il__isnull=False)
 
 
 class RawOperazione(models.Model):
@@ -192,6 +214,14 @@ class RawOperazione(models.Model):
         blank=True,
         verbose_name=_("esecuzione"),
     )
+    # A row in ERROR that somebody set aside: it stays in ERROR, and waits for nobody.
+    scartato_da = models.CharField(_("scartato da"), max_length=150, null=True, blank=True)
+    scartato_il = models.DateTimeField(_("scartato il"), null=True, blank=True)
+    scartato_motivo = models.CharField(
+        _("motivo dello scarto"), max_length=MAX_MOTIVO, null=True, blank=True
+    )
+
+    objects = RawOperazioneQuerySet.as_manager()
 
     class Meta:
         db_table = "raw_operazione"
@@ -219,3 +249,59 @@ class RawOperazione(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+
+class Avviso(models.Model):
+    """A problem that began, and perhaps ended, as the alerts told it (``ingestion.alerts``).
+
+    One open row per problem. ``inizio_inviato`` and ``fine_inviata`` name the channels that took
+    the message; ``in_invio_dal``: since when somebody is at sending it; ``completo``: it ended and
+    nothing is left to send.
+    """
+
+    codice = models.CharField(_("problema"), max_length=50)
+    messaggio = models.TextField(_("messaggio"))
+    iniziato_il = models.DateTimeField(_("iniziato il"))
+    finito_il = models.DateTimeField(_("finito il"), null=True, blank=True)
+    inizio_inviato = models.JSONField(_("inizio inviato a"), default=list, blank=True)
+    fine_inviata = models.JSONField(_("fine inviata a"), default=list, blank=True)
+    in_invio_dal = models.DateTimeField(_("in invio dal"), null=True, editable=False)
+    completo = models.BooleanField(_("completo"), default=False)
+
+    class Meta:
+        db_table = "avviso"
+        verbose_name = _("avviso inviato")
+        verbose_name_plural = _("avvisi inviati")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["codice"],
+                condition=models.Q(finito_il=None),
+                name="avviso_uno_aperto",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.codice} {self.pk}"
+
+
+class Eliminazione(models.Model):
+    """How many loaded records were purged on a day: the balance outlives the rows and batches.
+
+    Σ ``record`` = Σ ``lotto_ricevuto.eliminati`` + Σ ``senza_lotto`` + Σ ``dei_lotti``, where
+    ``senza_lotto`` are rows that came by plain SQL and ``dei_lotti`` those of the batches that
+    were deleted, emptied (``lotti``, how many).
+    """
+
+    giorno = models.DateField(_("giorno"), primary_key=True)
+    record = models.PositiveBigIntegerField(_("record eliminati"), default=0)
+    senza_lotto = models.PositiveBigIntegerField(_("di cui senza lotto"), default=0)
+    lotti = models.PositiveIntegerField(_("lotti eliminati"), default=0)
+    dei_lotti = models.PositiveBigIntegerField(_("record dei lotti eliminati"), default=0)
+
+    class Meta:
+        db_table = "eliminazione"
+        verbose_name = _("eliminazione")
+        verbose_name_plural = _("eliminazioni")
+
+    def __str__(self) -> str:
+        return f"{self.giorno}"

@@ -7,6 +7,8 @@ in the transfer; only what holds no records at all is refused here.
 import json
 import math
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 TEXT_FIELDS = (
@@ -29,6 +31,10 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 SHORT_INTEGER = re.compile(r"-?[0-9]{1,15}")
 MAX_DETAILS = 100
+# How SharePoint and Excel write a character in a column's internal name: _x0020_ is a space.
+ENCODED_CHARACTER = re.compile(r"_x([0-9a-fA-F]{4})_")
+# No name of ours is longer, even with every character encoded.
+MAX_KEY = 200
 
 
 class NumberText(str):
@@ -68,13 +74,29 @@ class StagedRecord(NamedTuple):
     avvisi: list[dict[str, str]] | None
 
 
+def missing_body(headers: Mapping[str, str]) -> InvalidPayload:
+    """The refusal of a body of no bytes, from the request's headers."""
+    if headers.get("x-ms-transfer-mode", "").strip().lower() == "chunked":
+        return InvalidPayload(
+            "invio_a_blocchi",
+            "Questo è l'avvio vuoto di un invio a blocchi (x-ms-transfer-mode: chunked), che non "
+            "è previsto: nulla è stato salvato. Nelle impostazioni dell'azione HTTP del flusso "
+            "disattivare «Consenti suddivisione in blocchi» (Allow chunking) e inviare al più "
+            "10 MB per richiesta.",
+        )
+    return InvalidPayload(
+        "json_non_valido", "Il corpo è vuoto: serve un elenco JSON di operazioni."
+    )
+
+
 def records_in(body: Any, max_records: int) -> list[dict[str, Any]]:
-    """The records of a decoded body: an array of objects or one object.
+    """The records of a decoded body: an array of objects, one object, or either's OData wrapper
+    ``{"value": [...]}``.
 
     Raises ``InvalidPayload`` naming every element that is no record.
     """
     if isinstance(body, dict):
-        body = [body]
+        body = _elements_of(body)
     if not isinstance(body, list):
         raise InvalidPayload(
             "formato_non_valido", "Serve un elenco JSON di operazioni, oppure una sola operazione."
@@ -99,16 +121,48 @@ def records_in(body: Any, max_records: int) -> list[dict[str, Any]]:
     return body
 
 
+def _elements_of(body: dict[str, Any]) -> list[Any]:
+    """The list in an OData wrapper; an object that has a field of ours is a record, even if it
+    has a member ``value`` too (an unknown key, kept like any other).
+    """
+    if not _has_known_field(body):
+        for key, inner in body.items():
+            if normalised_key(key) == "value" and isinstance(inner, list):
+                return inner
+    return [body]
+
+
 def _problem_of(element: Any) -> str:
     if not isinstance(element, dict):
         return "Non è un oggetto JSON."
-    if not KNOWN_FIELDS.intersection(map(normalised_key, element)):
+    if not _has_known_field(element):
         return "Nessun campo conosciuto: controllare i nomi dei campi."
     return ""
 
 
+def _has_known_field(record: dict[str, Any]) -> bool:
+    return not KNOWN_FIELDS.isdisjoint(map(normalised_key, record))
+
+
 def normalised_key(key: str) -> str:
-    return key.strip().lower()
+    """A field's name however it was written: in any case, with spaces (also as ``_x0020_``)
+    round it or for its underscores.
+    """
+    if key in KNOWN_FIELDS or len(key) > MAX_KEY:
+        return key
+    return _normalised(key)
+
+
+@lru_cache(maxsize=1024)
+def _normalised(key: str) -> str:
+    if "_x" in key:
+        key = ENCODED_CHARACTER.sub(lambda code: chr(int(code[1], 16)), key)
+    return "_".join(key.split()).lower()
+
+
+def storable_text(text: str) -> str:
+    """The text with U+FFFD for what PostgreSQL and UTF-8 cannot hold."""
+    return UNSTORABLE.sub(REPLACEMENT, text)
 
 
 def stage(record: dict[str, Any]) -> StagedRecord:
@@ -124,7 +178,7 @@ def stage(record: dict[str, Any]) -> StagedRecord:
         elif name in texts and texts[name] is None:
             texts[name] = _as_text(value, name, notices)
         else:
-            field = _clean(key)
+            field = storable_text(key)
             _note_alteration(key, field, field, notices)
             others[_free_key(key, others)] = _storable(value, field, notices)
     return StagedRecord(texts, declared, others or None, notices or None)
@@ -140,12 +194,8 @@ def _as_text(value: Any, field: str, notices: list[dict[str, str]]) -> str | Non
     return json.dumps(_storable(value, field, notices), ensure_ascii=False)
 
 
-def _clean(text: str) -> str:
-    return UNSTORABLE.sub(REPLACEMENT, text)
-
-
 def _storable_text(text: str, field: str, notices: list[dict[str, str]]) -> str:
-    clean = _clean(text)
+    clean = storable_text(text)
     _note_alteration(text, clean, field, notices)
     return clean
 
@@ -157,7 +207,7 @@ def _note_alteration(text: str, clean: str, field: str, notices: list[dict[str, 
 
 def _free_key(key: str, taken: dict[str, Any]) -> str:
     """The key made storable; as its JSON text where that is another key's name already."""
-    free = _clean(key)
+    free = storable_text(key)
     while free in taken:
         key = free = json.dumps(key)
     return free
@@ -168,7 +218,7 @@ def _storable(value: Any, field: str, notices: list[dict[str, str]]) -> Any:
     if isinstance(value, dict):
         members: dict[str, Any] = {}
         for key, item in value.items():
-            _note_alteration(key, _clean(key), field, notices)
+            _note_alteration(key, storable_text(key), field, notices)
             members[_free_key(key, members)] = _storable(item, field, notices)
         return members
     if isinstance(value, list):

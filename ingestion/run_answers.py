@@ -6,17 +6,25 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core import signing
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.encoding import force_str
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from ingestion import runs
+from ingestion.idempotency import Answer
 from ingestion.models import EsecuzioneEtl
 from ingestion.payloads import InvalidPayload
 
 POLL_AFTER_SECONDS = 5
+KEPT_HEADERS = ("Location", "Retry-After")
+JSON_TYPE = "application/json; charset=utf-8"
 LOCATION_SALT = "esecuzione"
-LOCATION_VALID_SECONDS = 24 * 3600
+# As long as the answer that carries it may be given again (``idempotency.KEPT_FOR``), and a day
+# more for the run to be followed to its end.
+LOCATION_VALID_SECONDS = 31 * 24 * 3600
 
 Stato = EsecuzioneEtl.Stato
 
@@ -33,10 +41,6 @@ def caller(request: Request) -> Caller:
     return Caller(client.nome, getattr(request._request, "request_id", ""))
 
 
-ENDED = {Stato.OK, Stato.PARZIALE, Stato.ERRORE, Stato.INTERROTTA}
-FAILED = {Stato.ERRORE, Stato.INTERROTTA}
-
-
 def accepted(request: Request, run: EsecuzioneEtl, **members: Any) -> Response:
     """202 with the run and an absolute, signed ``Location`` to follow it without the key."""
     token = signing.dumps(run.pk, salt=LOCATION_SALT)
@@ -45,6 +49,23 @@ def accepted(request: Request, run: EsecuzioneEtl, **members: Any) -> Response:
         "Retry-After": str(POLL_AFTER_SECONDS),
     }
     return Response({**members, "esecuzione": runs.as_json(run)}, status=202, headers=headers)
+
+
+def frozen(request: Request, response: Response, run: EsecuzioneEtl | None = None) -> Answer:
+    """The answer as it will leave, to be stored; ``run`` is the one that it names."""
+    body = force_str(request.accepted_renderer.render(response.data))
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    return Answer(response.status_code, headers, body, run.pk if run else None)
+
+
+def thawed(answer: Answer, *, repeated: bool) -> HttpResponse:
+    """A stored answer, byte for byte; ``repeated``: to a request that was answered before."""
+    response = HttpResponse(
+        answer.corpo, JSON_TYPE, status=answer.stato, headers=answer.intestazioni
+    )
+    if repeated:
+        response["Idempotency-Replayed"] = "true"
+    return response
 
 
 def run_named_by(token: str) -> EsecuzioneEtl | None:
@@ -58,7 +79,7 @@ def run_named_by(token: str) -> EsecuzioneEtl | None:
 
 def ended(run: EsecuzioneEtl) -> Response:
     """200 with the run, or 422 if it failed: what a poll ends with."""
-    if run.stato in FAILED:
+    if run.stato in runs.FAILED:
         raise InvalidPayload("esecuzione_fallita", run.messaggio, status=422)
     updated = run.tipo == run.Tipo.ORDINI and run.stato == Stato.OK
     message = "Ordine aggiornato con successo" if updated else run.messaggio
@@ -67,7 +88,7 @@ def ended(run: EsecuzioneEtl) -> Response:
 
 def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Response:
     """Queues a run of this kind and answers with it; one that is active is answered instead."""
-    active = runs.living_run(tipo, timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS))
+    active = runs.living_run(tipo, _dead_after())
     if active:
         message = f"L'esecuzione {active.pk} è già in corso."
         return accepted(request, active, message=message, gia_in_esecuzione=True)
@@ -81,15 +102,21 @@ def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Respon
 
 
 def answer(request: Request, run: EsecuzioneEtl) -> Response:
-    """The run as it stands: ended, or 202."""
-    if run.stato in ENDED:
+    """The run as it stands: ended, or 202. One whose process is gone is closed first."""
+    runs.close_if_gone(run, _dead_after(), timezone.now())
+    if run.stato in runs.ENDED:
         return ended(run)
     state = "in coda" if run.stato == Stato.IN_CODA else "in corso"
     return accepted(request, run, message=f"L'esecuzione {run.pk} è {state}.")
 
 
+def _dead_after() -> timedelta:
+    return settings.RUN_DEAD_AFTER
+
+
 def _wait_for(run: EsecuzioneEtl, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while run.stato not in ENDED and time.monotonic() < deadline:
+    while run.stato not in runs.ENDED and time.monotonic() < deadline:
         time.sleep(0.2)
         run.refresh_from_db()
+        runs.close_if_gone(run, _dead_after(), timezone.now())

@@ -60,5 +60,7 @@ def _work_and_log(run: EsecuzioneEtl, work: Work, logger: Logger) -> str:
     except runs.RunAlreadyActive as busy:
         run.refresh_from_db()
         logger.warning("%s %s: run %s is active", run.tipo, run.pk, busy.active.pk)
+    except runs.LeaseLost:  # somebody started or closed it before we could
+        run.refresh_from_db()
     logger.info("%s %s: %s", run.tipo, run.origine, run.stato, extra=runs.marks(run))
     return run.stato

@@ -2,8 +2,8 @@
 
 The run row is the lease: a partial unique constraint lets one run of a kind be IN_CORSO, so
 starting one is a compare-and-set that the database decides. A run whose process is gone is
-closed as INTERROTTA by the next one that wants to start. Correctness never rests on this
-(unique keys do), only tidiness: see docs/adr/0006-run-row-is-the-lease.md.
+closed as INTERROTTA by the next one that wants to start, or by who asks how it goes. Correctness
+never rests on this (unique keys do), only tidiness: see docs/adr/0006-run-row-is-the-lease.md.
 """
 
 import logging
@@ -24,12 +24,15 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.transfer.failures import Failure, classify
+from ingestion.transfer.failures import Failure, classify, mysql_code
 
 logger = logging.getLogger("etl")
 
 T = TypeVar("T")
 Stato = EsecuzioneEtl.Stato
+
+FAILED = {Stato.ERRORE, Stato.INTERROTTA}
+ENDED = {Stato.OK, Stato.PARZIALE, *FAILED}
 
 # The queue's task for each kind of run, named by path: runs know no job.
 JOB_BY_TIPO = {
@@ -38,7 +41,11 @@ JOB_BY_TIPO = {
 }
 
 MAX_TRIES = 5
+MAX_STARTS = 5
 FIRST_PAUSE_SECONDS = 0.2
+# A run's end is written again after these: PostgreSQL may restart meanwhile. Two minutes, less
+# than after which the run is taken for dead.
+CLOSING_PAUSES_SECONDS = (0.5, 1, 2, 4, 8, 15, 30, 60)
 
 # Runs that a task of the queue will start; the others are started by who made them.
 QUEUED_BY = {EsecuzioneEtl.Origine.API, EsecuzioneEtl.Origine.ADMIN}
@@ -131,23 +138,30 @@ def living_run(tipo: str, dead_after: timedelta) -> EsecuzioneEtl | None:
 
 def start(run: EsecuzioneEtl, dead_after: timedelta, now: datetime) -> None:
     """IN_CODA → IN_CORSO. Raises ``RunAlreadyActive`` while another run of the kind lives."""
-    active = active_run(run.tipo)
-    if active and is_dead(active, dead_after, now):
-        close_dead(active, now)
-    try:
-        with transaction.atomic(using="default"):
-            started = EsecuzioneEtl.objects.filter(pk=run.pk, stato=Stato.IN_CODA).update(
-                stato=Stato.IN_CORSO, iniziata_il=now, battito_il=now, processo=this_process()
-            )
-    except IntegrityError as error:
+    for attempt in range(1, MAX_STARTS + 1):
         active = active_run(run.tipo)
-        if active is None:  # it ended in this very moment
-            return start(run, dead_after, now)
-        raise RunAlreadyActive(active) from error
+        if active and is_dead(active, dead_after, now):
+            close_dead(active, now)
+        try:
+            started = _claim(run, now)
+            break
+        except IntegrityError as error:
+            if active := active_run(run.tipo):
+                raise RunAlreadyActive(active) from error
+            if attempt == MAX_STARTS:  # not a run that ended in this very moment
+                raise
     if not started:
         raise LeaseLost
     run.refresh_from_db()
-    return None
+
+
+def _claim(run: EsecuzioneEtl, now: datetime) -> bool:
+    """Takes the lease; raises ``IntegrityError`` when another run has it."""
+    with transaction.atomic(using="default"):
+        claimed = EsecuzioneEtl.objects.filter(pk=run.pk, stato=Stato.IN_CODA).update(
+            stato=Stato.IN_CORSO, iniziata_il=now, battito_il=now, processo=this_process()
+        )
+    return bool(claimed)
 
 
 def start_when_free(run: EsecuzioneEtl, dead_after: timedelta, patience: timedelta) -> None:
@@ -172,15 +186,34 @@ def beat(run: EsecuzioneEtl, **progress: Any) -> None:
 
 
 def finish(run: EsecuzioneEtl, stato: str, messaggio: str, **counters: int) -> None:
-    EsecuzioneEtl.objects.filter(pk=run.pk, stato__in=[Stato.IN_CODA, Stato.IN_CORSO]).update(
-        stato=stato,
-        messaggio=messaggio,
-        finita_il=timezone.now(),
-        batch_da=None,
-        batch_a=None,
-        **counters,
-    )
-    run.refresh_from_db()
+    """Closes the run, unless another took over; waits for PostgreSQL, if it is away."""
+
+    def close() -> None:
+        EsecuzioneEtl.objects.filter(pk=run.pk, stato__in=[Stato.IN_CODA, Stato.IN_CORSO]).update(
+            stato=stato,
+            messaggio=messaggio,
+            finita_il=timezone.now(),
+            batch_da=None,
+            batch_a=None,
+            **counters,
+        )
+        run.refresh_from_db()
+
+    patiently(close)
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """``work()`` of a run's end, again after each passing failure for two minutes."""
+    for pause in CLOSING_PAUSES_SECONDS:
+        try:
+            return work()
+        except Exception as error:
+            if classify(error) is not Failure.PASSING:
+                raise
+            logger.warning("the run's end waits: %s", type(error).__name__)
+        close_old_connections()
+        time.sleep(pause)
+    return work()
 
 
 def persistently(run: EsecuzioneEtl, work: Callable[[], T]) -> T:
@@ -225,7 +258,10 @@ def stopped_because(error: Exception, run: EsecuzioneEtl) -> tuple[str, str]:
         extra=marks(run),
     )
     close_old_connections()
-    return (Stato.ERRORE if unknown else Stato.PARZIALE), STOPPED_BECAUSE[failure]
+    told = STOPPED_BECAUSE[failure]
+    if failure is Failure.PASSING and mysql_code(error) is None:
+        told = "Un database ha smesso di rispondere."  # PostgreSQL's errors have no such number
+    return (Stato.ERRORE if unknown else Stato.PARZIALE), told
 
 
 def marks(run: EsecuzioneEtl) -> dict[str, Any]:
@@ -302,6 +338,19 @@ def close_lost(tipo: str, now: datetime) -> int:
         finita_il=now,
         messaggio="Mai partita: il worker era fermo. I record restano in attesa.",
     )
+
+
+def close_if_gone(run: EsecuzioneEtl, dead_after: timedelta, now: datetime) -> None:
+    """Closes this run if its process died, or if it never started: who follows it must not wait
+    for ever.
+    """
+    if run.stato == Stato.IN_CORSO and is_dead(run, dead_after, now):
+        close_dead(run, now)
+    elif run.stato == Stato.IN_CODA and run.creata_il < now - LOST_AFTER:
+        close_lost(run.tipo, now)
+    else:
+        return
+    run.refresh_from_db()
 
 
 def as_json(run: EsecuzioneEtl) -> dict[str, Any]:

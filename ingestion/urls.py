@@ -8,6 +8,9 @@ ENDPOINTS = {
     "run-etl": views.RunEtl,
     "process-transfer": views.ProcessTransfer,
     "status": views.Status,
+    "actions": views.Actions,
+    "actions/errors": views.FailedActions,
+    "anomalie/nuove": views.NewAnomalies,
 }
 
 urlpatterns = [

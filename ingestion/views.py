@@ -1,67 +1,86 @@
 """The endpoints of the main job: each decodes, makes one call and encodes."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import Http404
+from django.http import Http404, HttpResponse
+from django.utils import timezone
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ingestion import payloads, run_answers, runs, services, status
+from ingestion import anomaly_feed, payloads, run_answers, run_list, runs, services, status
+from ingestion.idempotency import Answer
 from ingestion.models import EsecuzioneEtl
 
-MAX_DIGITS = 20
+MAX_DIGITS = 18
+RUNS_ON_A_PAGE = 50
+MOST_RUNS_ON_A_PAGE = 500
+# When to ask for new anomalies again: when all were read, and when more are waiting.
+ANOMALIES_AFTER_SECONDS = 60
+MORE_AFTER_SECONDS = 5
 
 
-def _store(request: Request, *, start_transfer: bool) -> services.Receipt:
+def _receive(request: Request, encode: services.Encode, *, start_transfer: bool) -> HttpResponse:
+    """Stores what was posted, once, and sends the answer that is stored with it."""
     body: Any = request.data  # the JSON and its bytes, from the parser in settings
     if isinstance(body, dict):  # DRF's stand-in for a body of no bytes
-        raise payloads.InvalidPayload(
-            "json_non_valido", "Il corpo è vuoto: serve un elenco JSON di operazioni."
-        )
-    records = payloads.records_in(body.json, settings.MAX_RECORDS)
+        raise payloads.missing_body(request.headers)
     by = run_answers.caller(request)
-    return services.store_lotto(
-        records,
-        body.bytes,
+    post = services.Post(
+        records=payloads.records_in(body.json, settings.MAX_RECORDS),
+        body=body.bytes,
         nome_chiave=by.nome,
         headers=request.headers,
         request_id=by.request_id,
         start_transfer=start_transfer,
     )
+    reply = services.receive(post, timedelta(minutes=settings.DEDUP_MINUTI), encode)
+    return run_answers.thawed(reply.answer, repeated=reply.ripetuta)
+
+
+def _counts(receipt: services.Receipt) -> dict[str, Any]:
+    return {
+        "lotto": str(receipt.lotto),
+        "ricevuti": receipt.ricevuti,
+        "inseriti": receipt.inseriti,
+        "duplicato": receipt.duplicato,
+    }
 
 
 class InsertPostgres(APIView):
-    def post(self, request: Request) -> Response:
-        receipt = _store(request, start_transfer=False)
-        return Response(
-            {
-                "message": "Dati inseriti con successo in PostgreSQL.",
-                "lotto": str(receipt.lotto),
-                "ricevuti": receipt.inseriti,
-                "inseriti": receipt.inseriti,
-                "duplicato": False,
-            }
-        )
+    scope = "flusso"
+
+    def post(self, request: Request) -> HttpResponse:
+        def encode(receipt: services.Receipt) -> Answer:
+            message = "Dati inseriti con successo in PostgreSQL."
+            answer = Response({"message": message, **_counts(receipt)})
+            return run_answers.frozen(request, answer)
+
+        return _receive(request, encode, start_transfer=False)
 
 
 class RunEtl(APIView):
-    def post(self, request: Request) -> Response:
-        receipt = _store(request, start_transfer=True)
-        if receipt.esecuzione is None:
-            return Response({"status": "Nessun record da trasferire.", "ricevuti": 0})
-        return run_answers.accepted(
-            request,
-            receipt.esecuzione,
-            status="ETL avviato.",
-            lotto=str(receipt.lotto),
-            ricevuti=receipt.inseriti,
-        )
+    scope = "flusso"
+
+    def post(self, request: Request) -> HttpResponse:
+        def encode(receipt: services.Receipt) -> Answer:
+            counts, run = _counts(receipt), receipt.esecuzione
+            if run is None:
+                answer = Response({"status": "Nessun record da trasferire.", **counts})
+            else:
+                answer = run_answers.accepted(request, run, status="ETL avviato.", **counts)
+            return run_answers.frozen(request, answer, run)
+
+        return _receive(request, encode, start_transfer=True)
 
 
 class ProcessTransfer(APIView):
+    scope = "flusso"
+
     def post(self, request: Request) -> Response:
         return run_answers.start_and_answer(
             request, EsecuzioneEtl.Tipo.TRANSFER, settings.RUN_WAIT_SECONDS
@@ -82,6 +101,9 @@ class RunByToken(APIView):
 
 
 class Status(APIView):
+    # A connector tries its connection here, whatever its key is for.
+    scope = ("flusso", "lettura", "manutenzione")
+
     def get(self, request: Request) -> Response:
         wanted = request.query_params.get("esecuzione")
         if wanted is None:
@@ -94,5 +116,60 @@ class Status(APIView):
 
 def _run_numbered(text: str) -> EsecuzioneEtl | None:
     """The run of that number as text; Python refuses to convert thousands of digits."""
-    is_number = text.isdecimal() and len(text) < MAX_DIGITS
+    is_number = text.isdecimal() and len(text) <= MAX_DIGITS
     return EsecuzioneEtl.objects.filter(pk=text).first() if is_number else None
+
+
+class Actions(APIView):
+    """The runs, newest first; ``failed`` is set by the address of those that failed."""
+
+    scope = "lettura"
+    failed = False
+
+    def get(self, request: Request) -> Response:
+        limit = _number(request, "limite", MOST_RUNS_ON_A_PAGE) or RUNS_ON_A_PAGE
+        before = _number(request, "prima_di")
+        page = run_list.page(before=before, limit=limit, failed=self.failed)
+        answer = Response(page.runs)
+        if page.next_before is not None:
+            query = urlencode({"prima_di": page.next_before, "limite": limit})
+            answer["Link"] = f'<{request.build_absolute_uri(request.path)}?{query}>; rel="next"'
+        return answer
+
+
+class FailedActions(Actions):
+    failed = True
+
+
+class NewAnomalies(APIView):
+    """What a flow's polling trigger asks: 200 with what is new, or 202; then ``Location``."""
+
+    scope = ("flusso", "lettura")
+
+    def get(self, request: Request) -> Response:
+        page = anomaly_feed.read(request.query_params.get("dopo", ""), timezone.now())
+        query = f"?{urlencode({'dopo': page.prossimo})}" if page.prossimo else ""
+        wait = MORE_AFTER_SECONDS if page.more else ANOMALIES_AFTER_SECONDS
+        return Response(
+            {"anomalie": page.anomalie, "prossimo": page.prossimo},
+            status=200 if page.anomalie else 202,
+            headers={
+                "Location": request.build_absolute_uri(request.path) + query,
+                "Retry-After": str(wait),
+            },
+        )
+
+
+def _number(request: Request, name: str, most: int = 10**MAX_DIGITS - 1) -> int | None:
+    """A query parameter that is a whole number from 1 to ``most``; None if it is not there."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    if not is_number or not 1 <= int(text) <= most:
+        raise payloads.InvalidPayload(
+            "parametro_non_valido",
+            f"Il parametro {name} deve essere un numero intero fra 1 e {most}.",
+            [{"campo": name, "messaggio": "Numero non valido."}],
+        )
+    return int(text)

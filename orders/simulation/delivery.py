@@ -5,8 +5,9 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
 
 from ingestion import services
 from ingestion.transfer.records import Limits
@@ -76,7 +77,8 @@ class HttpPortal:
         return _lines(self._call("GET", f"{self.url}/ordine").json)
 
     def send(self, records: list[Record], body: bytes) -> None:
-        self._call("POST", f"{self.url}/insert-postgres", body)
+        """With a key of its own: a repetition of the call is one, a repeated simulation is not."""
+        self._call("POST", f"{self.url}/insert-postgres", body, {"Idempotency-Key": str(uuid4())})
 
     def run_jobs(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the timetable does each hour: the last answers of transfer and count."""
@@ -90,11 +92,17 @@ class HttpPortal:
         result: dict[str, Any] = answer.json
         return result
 
-    def _call(self, method: str, address: str, body: bytes | None = None) -> Answer:
+    def _call(
+        self,
+        method: str,
+        address: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """One request, repeated as a flow does while the failure is a passing one."""
         for attempt in range(1, TRIES + 1):
             try:
-                return self._try(method, address, body)
+                return self._try(method, address, body, headers or {})
             except urllib.error.HTTPError as error:
                 if error.code not in PASSING or attempt == TRIES:
                     raise NotDelivered(f"{address} ha risposto {error.code}.") from error
@@ -107,7 +115,9 @@ class HttpPortal:
             time.sleep(min(seconds, LONGEST_PAUSE_SECONDS))
         raise AssertionError("unreachable")
 
-    def _try(self, method: str, address: str, body: bytes | None) -> Answer:
+    def _try(
+        self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
         request = urllib.request.Request(  # noqa: S310 - the maintainer names the portal
             address,
             data=body,
@@ -116,6 +126,7 @@ class HttpPortal:
                 "X-API-KEY": self._key,
                 "Content-Type": "application/json",
                 "x-ms-workflow-name": SENDER,
+                **headers,
             },
         )
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310

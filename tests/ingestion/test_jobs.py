@@ -129,6 +129,21 @@ def test_the_task_of_a_run_that_was_started_already_does_nothing(plant, stato):
     assert RawOperazione.objects.filter(stato="PENDING").count() == 1
 
 
+@pytest.mark.parametrize("stato", [Stato.IN_CORSO, Stato.INTERROTTA])
+def test_a_run_that_another_starts_or_closes_in_that_moment_is_left_alone(plant, stato):
+    """The task ends, and the queue shows no failure."""
+    make_raw_operazioni(1)
+    run = make_esecuzione()
+
+    def come_too_late(run, **options):
+        EsecuzioneEtl.objects.filter(pk=run.pk).update(stato=stato, battito_il=timezone.now())
+        return jobs.transfer_now(run, **options)
+
+    assert run_queue.run_queued(run.pk, come_too_late, jobs.logger) == stato
+
+    assert RawOperazione.objects.filter(stato="PENDING").count() == 1
+
+
 # --- The timetable --------------------------------------------------------------------------
 
 

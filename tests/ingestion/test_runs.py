@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -102,6 +102,36 @@ def test_a_run_starts_only_from_the_queue(stato):
 
     with pytest.raises(runs.LeaseLost):
         start(run)
+
+
+def test_a_start_that_the_database_refuses_for_another_reason_ends(monkeypatch):
+    """No other run is active: trying for ever would keep the worker for ever."""
+    tries = []
+
+    def refuse(run, now):
+        tries.append(run)
+        raise IntegrityError
+
+    monkeypatch.setattr(runs, "_claim", refuse)
+
+    with pytest.raises(IntegrityError):
+        start(make_esecuzione())
+    assert len(tries) == runs.MAX_STARTS
+
+
+def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypatch):
+    run, claim = make_esecuzione(), runs._claim
+    refusals = [IntegrityError]
+
+    def refuse_once(run, now):
+        if refusals:
+            raise refusals.pop()
+        return claim(run, now)
+
+    monkeypatch.setattr(runs, "_claim", refuse_once)
+    start(run)
+
+    assert run.stato == Stato.IN_CORSO
 
 
 def test_a_finished_run_frees_its_place():

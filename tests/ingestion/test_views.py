@@ -22,6 +22,7 @@ from tests.builders import (
     make_posted_cnc,
     make_raw_operazioni,
 )
+from tests.ingestion.test_twins import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
 
@@ -190,12 +191,17 @@ def test_no_record_is_stored_and_answered_as_such(api):
     assert not RawOperazione.objects.exists()
 
 
-def test_the_same_body_again_harms_nothing(api):
-    first = post(api, "/insert-postgres", [make_posted()])
-    again = post(api, "/insert-postgres", [make_posted()])
+@INGESTING
+def test_the_same_body_again_is_stored_once_and_said_so(api, path):
+    """The other ways in which a request is known again are in test_retries.py."""
+    first, again = (post(api, path, [make_posted(), make_posted_cnc()]) for _ in range(2))
 
-    assert (first.status_code, again.status_code) == (200, 200)
-    assert RawOperazione.objects.filter(lotto=first.json()["lotto"]).count() == 1
+    assert again.status_code == first.status_code
+    assert again.json() == first.json() | {"inseriti": 0, "duplicato": True}
+    assert again["Idempotency-Replayed"] == "true"
+    assert LottoRicevuto.objects.count() == 1
+    assert RawOperazione.objects.filter(lotto=first.json()["lotto"]).count() == 2
+    assert RawOperazione.objects.count() == 2
 
 
 def test_records_are_taken_with_mysql_away(api, production_away):
@@ -214,6 +220,8 @@ def test_run_etl_queues_a_run(api, anonymous, plant, run_queue):
 
     assert answer.status_code == 202
     assert answer.json()["status"] == "ETL avviato."
+    assert answer.json()["lotto"] == str(LottoRicevuto.objects.get().pk)
+    assert [answer.json()[name] for name in ("ricevuti", "inseriti")] == [2, 2]
     assert answer.json()["esecuzione"]["stato"] == "IN_CODA"
     assert run_queue() == 1
     ended = poll(anonymous, answer)
@@ -226,16 +234,23 @@ def test_run_etl_without_records_has_nothing_to_run(api):
     answer = post(api, "/run-etl", [])
 
     assert answer.status_code == 200
-    assert answer.json()["ricevuti"] == 0
+    assert answer.json() == {
+        "status": "Nessun record da trasferire.",
+        "lotto": str(LottoRicevuto.objects.get().pk),
+        "ricevuti": 0,
+        "inseriti": 0,
+        "duplicato": False,
+    }
     assert not OrmQ.objects.exists()
 
 
-def test_run_etl_again_joins_the_run_that_waits(api):
+def test_run_etl_with_other_records_joins_the_run_that_waits(api):
     first = post(api, "/run-etl", [make_posted()])
-    again = post(api, "/run-etl", [make_posted()])
+    second = post(api, "/run-etl", [make_posted(peso_effettivo=12)])
 
-    assert again.status_code == 202
-    assert again.json()["esecuzione"] == first.json()["esecuzione"]
+    assert second.status_code == 202
+    assert second.json()["duplicato"] is False
+    assert second.json()["esecuzione"] == first.json()["esecuzione"]
     assert RawOperazione.objects.count() == 2
     assert OrmQ.objects.count() == 1
 
@@ -356,6 +371,72 @@ def test_the_poll_of_a_failed_run_ends_with_422(anonymous, stato):
     assert answer.status_code == 422
     assert answer.json()["codice"] == "esecuzione_fallita"
     assert answer.json()["error"] == "Errore interno: vedere etl.log."
+
+
+def test_a_poll_closes_a_run_whose_process_is_gone(anonymous):
+    """Else who follows it would be told to come back for ever."""
+    dead = make_dead_esecuzione()
+
+    answers = [anonymous.get(f"/esecuzioni/{token_of(dead.pk)}") for _ in range(2)]
+
+    dead.refresh_from_db()
+    assert dead.stato == Stato.INTERROTTA
+    assert {answer.status_code for answer in answers} == {422}
+    assert answers[0].json()["error"] == dead.messaggio
+
+
+def test_a_run_that_dies_while_its_caller_waits_is_answered_at_once(api, settings):
+    """Its process is gone: there is nothing to wait for."""
+    settings.RUN_WAIT_SECONDS = 20
+    dead = make_dead_esecuzione()
+    marks = {name: getattr(dead, name) for name in ("stato", "iniziata_il", "battito_il")}
+    EsecuzioneEtl.objects.all().delete()
+
+    def die():
+        while not EsecuzioneEtl.objects.filter(stato=Stato.IN_CODA).update(
+            **marks, processo="altro-host:1"
+        ):
+            time.sleep(0.05)
+
+    began = time.monotonic()
+    _, answer = in_threads(die, lambda: post(api, "/process-transfer", b""))
+
+    assert (answer.status_code, answer.json()["codice"]) == (422, "esecuzione_fallita")
+    assert time.monotonic() - began < 10
+
+
+def test_a_poll_closes_a_run_that_never_started(anonymous):
+    lost = make_esecuzione(creata_il=timezone.now() - runs.LOST_AFTER - timedelta(minutes=1))
+    other = make_esecuzione()
+
+    assert anonymous.get(f"/esecuzioni/{token_of(lost.pk)}").status_code == 422
+    assert anonymous.get(f"/esecuzioni/{token_of(other.pk)}").status_code == 202
+
+
+def test_a_poll_leaves_a_living_run_alone(anonymous):
+    active = make_active_esecuzione()
+
+    answer = anonymous.get(f"/esecuzioni/{token_of(active.pk)}")
+
+    assert (answer.status_code, answer.json()["esecuzione"]["stato"]) == (202, "IN_CORSO")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/run-etl", [make_posted()]), ("/process-transfer", b"")]
+)
+def test_the_location_is_https_behind_a_proxy_that_ends_tls(
+    api, anonymous, settings, short_wait, path, body
+):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    proxied = {"Host": "testserver", "X-Forwarded-Proto": "https"}
+
+    answer = post(api, path, body, **proxied)
+    polled = anonymous.get(urlsplit(answer["Location"]).path, headers=proxied)
+
+    for accepted in (answer, polled):
+        assert accepted.status_code == 202
+        assert accepted["Location"].startswith("https://testserver/esecuzioni/")
+        assert accepted["Retry-After"].isdecimal()
 
 
 def test_a_run_that_did_a_part_has_not_failed(anonymous):
@@ -482,7 +563,7 @@ def test_status_of_one_run(api):
     assert answer.json() == {"esecuzione": runs.as_json(run)}
 
 
-@pytest.mark.parametrize("wanted", ["", "x", "-1", "0", "9" * 30, "9" * 5000, "1.0", "²", "%00"])
+@pytest.mark.parametrize("wanted", ["", "x", "-1", "0", "9" * 30, "9" * 5000, "1.0", "²"])
 def test_status_of_a_run_that_is_not_there(api, wanted):
     answer = api.get(f"/status?esecuzione={wanted}")
 

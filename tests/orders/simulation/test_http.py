@@ -37,6 +37,14 @@ class TestPortal:
         last = LottoRicevuto.objects.order_by("uuid").last()
         assert (last.nome_chiave, last.flusso) == ("API_KEY", "simula")
 
+    def test_takes_the_same_simulation_again(self, live_server):
+        """Who simulates twice wants the records twice, also within half an hour."""
+        options = ("simula", "--ore", "3", "--seed", "5", "--http", live_server.url, *START)
+        _, first = as_json(*options)
+
+        assert as_json(*options) == (0, first)
+        assert RawOperazione.objects.count() == 2 * first["record"] > 0
+
     def test_is_asked_what_to_make(self, live_server):
         make_waiting_order()
 
@@ -95,14 +103,19 @@ class TestPortal:
         assert Ordine.objects.count() == 0
 
 
+KEYS: list = []  # the idempotency keys of what was asked
+
+
 class Scripted(BaseHTTPRequestHandler):
     """Answers what it is told, one after the other: (status, headers, body)."""
 
     answers: list
     asked: list
+    keys: list
 
     def answer(self):
         self.asked.append((self.command, self.path, self.headers.get("X-API-KEY")))
+        self.keys.append(self.headers.get("Idempotency-Key"))
         status, headers, body = self.answers.pop(0)
         self.send_response(status)
         for name, value in headers.items():
@@ -124,9 +137,12 @@ class Scripted(BaseHTTPRequestHandler):
 def scripted():
     """``scripted(*answers)``: a portal that gives these answers, and the list of what was asked."""
     servers = []
+    KEYS.clear()
 
     def start(*answers):
-        handler = type("Handler", (Scripted,), {"answers": list(answers), "asked": []})
+        handler = type(
+            "Handler", (Scripted,), {"answers": list(answers), "asked": [], "keys": KEYS}
+        )
         server = HTTPServer(("127.0.0.1", 0), handler)
         servers.append(server)
         Thread(target=server.serve_forever, daemon=True).start()
@@ -156,6 +172,15 @@ class TestPassingFailures:
 
         assert asked == [("POST", "/insert-postgres", "chiave")] * 3
         assert [pause for pause in pauses if pause >= 1] == [7, 2]
+        assert len(set(KEYS)) == 1
+
+    def test_of_two_batches_are_told_apart(self, scripted, pauses):
+        portal, _ = scripted(*[(200, {}, {})] * 2)
+
+        for _ in range(2):
+            portal.send([{}], b"[{}]")
+
+        assert len(set(KEYS)) == 2
 
     def test_are_not_tried_for_ever(self, scripted, pauses):
         portal, asked = scripted(*[(503, {}, {})] * 9)
