@@ -6,9 +6,11 @@ import sys
 from django.core.checks import Tags, run_checks
 from django.core.wsgi import get_wsgi_application
 
+from etlportal.api.chunked import reading_chunked
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "etlportal.settings")
 
-application = get_wsgi_application()
+application = reading_chunked(get_wsgi_application())
 
 if errors := [check for check in run_checks(tags=[Tags.security]) if check.is_serious()]:
     sys.exit("\n".join(str(error) for error in errors))

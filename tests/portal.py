@@ -53,7 +53,10 @@ RECORD_COLUMNS = (
 
 # Children first.
 EMPTIED = {
-    "default": ("raw_operazione", "lotto_ricevuto", "esecuzione_etl", "django_q_ormq"),
+    "default": (
+        *("raw_operazione", "lotto_ricevuto", "eliminazione"),
+        *("esecuzione_etl", "avviso", "django_q_ormq"),
+    ),
     "production": (
         *("movimento_magazzino", "movimento_produzione", "magazzino"),
         *("anomalia_operazione", "forgiatura", "cnc", "operazioni"),
@@ -155,8 +158,7 @@ class LivePortal:
         with ExitStack() as cleanup:
             cleanup.callback(self._cleanup.close)
             self._prepare()
-            self.web.start()
-            self._wait_for_web()
+            self.start_web()
             self.start_worker()
             cleanup.pop_all()
         return self
@@ -185,6 +187,7 @@ class LivePortal:
             "API_KEY": self.key,
             "DEBUG": "0",
             "HTTPS": "no",
+            "API_RICHIESTE_MINUTO": "1000000",
             "DATA_DIR": str(self.folder),
             "LOG_DIR": str(self.folder / "logs"),
             "ALLOWED_HOSTS": "127.0.0.1",
@@ -195,9 +198,8 @@ class LivePortal:
 
     def _gunicorn(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "gunicorn", "etlportal.wsgi", "--no-control-socket"),
-            *("--worker-class", "gthread", "--workers", "2", "--threads", "4"),
-            *("--bind", f"127.0.0.1:{self.port}", "--timeout", str(ANSWER_SECONDS)),
+            *(sys.executable, "-m", "gunicorn", "-c", "python:etlportal.gunicorn"),
+            *("--threads", "4", "--bind", f"127.0.0.1:{self.port}"),
         ]
 
     def _service(self, name: str, command: Sequence[str]) -> Service:
@@ -223,6 +225,11 @@ class LivePortal:
 
     # --- Processes ---------------------------------------------------------------------------
 
+    def start_web(self) -> None:
+        """Returns when the web server answers."""
+        self.web.start()
+        self.wait_for_web()
+
     def start_worker(self) -> None:
         """Returns when the worker's heartbeat is seen in ``/status``."""
         started = datetime.now(UTC)
@@ -236,7 +243,9 @@ class LivePortal:
             return datetime.min.replace(tzinfo=UTC)
         return datetime.fromisoformat(seen["ultimo_battito"])
 
-    def _wait_for_web(self) -> None:
+    def wait_for_web(self) -> None:
+        """Returns when the web server answers."""
+
         def is_up() -> bool:
             with suppress(OSError, http.client.HTTPException):
                 return self.request("GET", "/healthz", key=None).status == 200

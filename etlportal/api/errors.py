@@ -5,27 +5,55 @@ never a stack trace, SQL or an exception's own text.
 """
 
 import logging
+import math
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from etlportal.api.parsers import BodyTooLarge, IncompleteBody
 from ingestion.payloads import InvalidPayload
 
 logger = logging.getLogger("etl")
 
 RETRY_AFTER_SECONDS = 30
+SHORTEST_RETRY_SECONDS = 5
 JSON_TYPE = "application/json; charset=utf-8"
 
 SENTENCES = {
-    400: ("richiesta_non_valida", "La richiesta non è valida."),
+    400: (
+        "richiesta_non_valida",
+        "La richiesta non è valida: controllare indirizzo, parametri e intestazioni.",
+    ),
+    401: ("chiave_non_valida", "Serve una chiave valida nell'intestazione X-API-KEY."),
     403: ("permesso_negato", "Questa chiave non ha il permesso per l'operazione richiesta."),
-    404: ("non_trovato", "Questo indirizzo non esiste."),
-    405: ("metodo_non_ammesso", "Questo indirizzo non accetta il metodo usato."),
+    404: ("non_trovato", "Questo indirizzo non esiste: controllarlo nel flusso."),
+    405: (
+        "metodo_non_ammesso",
+        "Questo indirizzo non accetta il metodo usato: vedi l'intestazione Allow.",
+    ),
+    408: (
+        "richiesta_troppo_lenta",
+        "La richiesta è arrivata troppo lentamente ed è stata interrotta: nulla è stato scritto.",
+    ),
+    413: (BodyTooLarge.default_code, BodyTooLarge.default_detail),
+    414: ("indirizzo_troppo_lungo", "L'indirizzo è troppo lungo: ridurre i parametri."),
+    415: (
+        "tipo_contenuto_non_ammesso",
+        "Il corpo deve essere JSON in UTF-8 (Content-Type: application/json).",
+    ),
+    429: ("troppe_richieste", "Troppe richieste con questa chiave: attendere e riprovare."),
+    431: ("intestazioni_troppo_lunghe", "Le intestazioni della richiesta sono troppo lunghe."),
     500: ("errore_interno", "Errore interno: riprovare; se continua, avvisare la manutenzione."),
     503: (
         "database_non_disponibile",
@@ -46,7 +74,8 @@ def error_body(
 
 
 def standard_body(request: Any, status: int) -> dict[str, Any]:
-    return error_body(request, *SENTENCES[status])
+    """The body for a status of which nothing more is known."""
+    return error_body(request, *SENTENCES.get(status, SENTENCES[400 if status < 500 else 500]))
 
 
 def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
@@ -55,31 +84,67 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
     match exc:
         case InvalidPayload():
             body = error_body(request, exc.codice, exc.messaggio, exc.dettagli)
-            return Response(body, status=exc.status)
-        case Http404():
-            return Response(standard_body(request, 404), status=404)
-        case exceptions.PermissionDenied() | exceptions.MethodNotAllowed():
-            return Response(standard_body(request, exc.status_code), status=exc.status_code)
+            return Response(body, status=exc.status, headers=_retry_headers(exc.status))
         case exceptions.APIException():
-            codice = str(getattr(exc.detail, "code", exc.default_code))
-            body = error_body(request, codice, str(exc.detail))
-            return Response(body, status=exc.status_code, headers=_headers_of(exc))
+            return _api_error(request, exc)
+        case Http404():
+            return _standard_response(request, 404)
+        case PermissionDenied():
+            return _standard_response(request, 403)
+        case UnreadablePostError():  # the caller hung up, or broke off a chunk
+            return _api_error(request, IncompleteBody())
+        case RequestDataTooBig():
+            return _standard_response(request, 413)
+        case SuspiciousOperation() | BadRequest():
+            return _standard_response(request, 400)
         case OperationalError() | InterfaceError():
             logger.warning("database unreachable: %s", type(exc).__name__, extra=_ids(request))
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return Response(standard_body(request, 503), status=503, headers=headers)
+            return _standard_response(request, 503)
         case _:
             logger.error("unexpected error", exc_info=exc, extra=_ids(request))
-            return Response(standard_body(request, 500), status=500)
+            return _standard_response(request, 500)
+
+
+def _standard_response(request: Any, status: int) -> Response:
+    return Response(standard_body(request, status), status=status, headers=_retry_headers(status))
+
+
+def _api_error(request: Any, exc: exceptions.APIException) -> Response:
+    """Our own exceptions speak for themselves; of DRF's only the status is used: their words
+    come in the language that the caller asks for, and in shapes of their own.
+    """
+    if code := _own_code(exc):
+        body = error_body(request, code, str(exc.detail), getattr(exc, "dettagli", None))
+    else:
+        body = standard_body(request, exc.status_code)
+    return Response(body, status=exc.status_code, headers=_headers_of(exc))
+
+
+def _own_code(exc: exceptions.APIException) -> str:
+    """Its code, if it is not one of DRF's (English words, or several in a structure)."""
+    code = str(getattr(exc.detail, "code", ""))
+    return "" if code in DRF_CODES else code
+
+
+DRF_CODES = {
+    kind.default_code
+    for kind in vars(exceptions).values()
+    if isinstance(kind, type) and issubclass(kind, exceptions.APIException)
+}
 
 
 def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
-    headers = {}
+    headers = _retry_headers(exc.status_code, getattr(exc, "wait", None))
     if auth_header := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
-    if wait := getattr(exc, "wait", None):
-        headers["Retry-After"] = str(int(wait))
     return headers
+
+
+def _retry_headers(status: int, wait: float | None = None) -> dict[str, str]:
+    """``Retry-After`` for what a retry can cure: whole seconds, never fewer than five."""
+    if status not in {429, 503}:
+        return {}
+    return {"Retry-After": str(max(SHORTEST_RETRY_SECONDS, math.ceil(wait or RETRY_AFTER_SECONDS)))}
 
 
 def _ids(request: Any) -> dict[str, str]:

@@ -4,9 +4,19 @@ import re
 import uuid
 from collections.abc import Callable
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
+from etlportal.api.errors import bad_request
+
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def holds_null(request: HttpRequest) -> bool:
+    """Whether the address holds U+0000: no name or value of ours does, and PostgreSQL's driver
+    raises an error of its own for it, wherever it gets that far.
+    """
+    return "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")
 
 
 class RequestIdMiddleware:
@@ -18,7 +28,10 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = request.headers.get("X-Request-ID", "")
         request.request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        if holds_null(request):
+            response = bad_request(request, BadRequest())
+        else:
+            response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -1,20 +1,36 @@
-"""Reads a request body as JSON. Gzip, text/plain and the other shapes a flow may send belong here.
+"""Reads a request body as JSON, in the shapes that a flow may send it (contract.md, "Bodies").
 
-The decoded JSON keeps numbers as they were written (``ingestion.payloads.NumberText``).
+Here: how many bytes, which content type, character set and content encoding. What the text says
+is ``json_text``'s.
 """
 
-import json
+import codecs
+import zlib
 from dataclasses import dataclass
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from django.conf import settings
+from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
-from rest_framework.request import is_form_media_type
+from rest_framework.request import Request
 
-from ingestion.payloads import NumberText
+from etlportal.api.chunked import UNANNOUNCED
+from etlportal.api.json_text import UnreadableJson, decode
+from ingestion.payloads import missing_body
 
-MAX_NESTING = 32
+__all__ = ["Body", "BodyTooLarge", "IncompleteBody", "RawBodyParser", "UnreadableJson", "decode"]
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/")
+# What a flow's other actions make ("Create CSV table", …): named, they are easier to mend than
+# "not JSON at line 1". Any other type is read, because hand-made flows send odd ones with JSON.
+NOT_JSON = ("text/csv", "text/html", "text/xml", "application/xml", "application/soap+xml")
+ACCEPTED_CHARSETS = {"utf-8", "utf-8-sig", "ascii"}
+GZIP = {"gzip", "x-gzip"}
+GZIP_WITH_HEADER = 31  # zlib's wbits
+# Each part of a multi-part gzip costs the making of a decompressor: 10 MB may hold 500,000.
+MAX_GZIP_PARTS = 1000
+STEP = 64 * 1024
 
 
 class BodyTooLarge(APIException):
@@ -23,95 +39,156 @@ class BodyTooLarge(APIException):
     default_code = "corpo_troppo_grande"
 
 
-class UnreadableJson(ParseError):
-    default_code = "json_non_valido"
+class IncompleteBody(ParseError):
+    default_detail = "Il corpo è arrivato incompleto: meno byte di quelli annunciati."
+    default_code = "corpo_incompleto"
+
+
+class UnreadableGzip(ParseError):
+    default_detail = "Il corpo è dichiarato gzip (Content-Encoding) ma non si può decomprimere."
+    default_code = "gzip_non_valido"
 
 
 @dataclass(frozen=True)
 class Body:
-    """What was posted: the bytes as received and the JSON value they hold."""
+    """What was posted: the bytes (out of their gzip) and the JSON value they hold.
+
+    Two gzips of one text differ (they hold the time); a retry is known by the text.
+    """
 
     bytes: bytes
     json: Any
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise UnreadableJson(f"{name} non è un numero JSON: usare null.")
-
-
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise UnreadableJson(f"La chiave «{twice[:50]}» compare due volte nello stesso oggetto.")
-    return members
-
-
-_DECODER = json.JSONDecoder(
-    parse_float=NumberText,
-    parse_int=NumberText,
-    parse_constant=_refuse_constant,
-    object_pairs_hook=_refuse_duplicates,
-)
-
-
-def decode(body: bytes) -> Any:
-    """The JSON value in ``body`` (UTF-8); raises ``UnreadableJson`` naming the position."""
-    if not body.strip():
-        raise UnreadableJson("Il corpo è vuoto: serve un elenco JSON di operazioni.")
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableJson(
-            f"Il corpo non è testo UTF-8 (byte {error.start}): inviare JSON in UTF-8."
-        ) from error
-    try:
-        value = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise UnreadableJson(
-            f"Il corpo non è JSON valido: riga {error.lineno}, colonna {error.colno}."
-        ) from error
-    except RecursionError as error:
-        raise _too_deep() from error
-    _refuse_deep(value)
-    return value
-
-
-def _refuse_deep(value: Any) -> None:
-    """What is nested deeper than ``MAX_NESTING`` would break the recursions that follow."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(MAX_NESTING):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
-        ]
-    if level:
-        raise _too_deep()
-
-
-def _too_deep() -> UnreadableJson:
-    return UnreadableJson(f"Il corpo ha più di {MAX_NESTING} livelli annidati.")
-
-
 class RawBodyParser(BaseParser):
-    """Reads at most ``MAX_BODY_BYTES`` and decodes them, whatever the content type says."""
+    """Reads at most ``MAX_BODY_BYTES`` and decodes them."""
 
     media_type = "*/*"
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
     ) -> Any:
-        """A ``Body``; raises ``UnreadableJson``, ``BodyTooLarge`` or ``UnsupportedMediaType``."""
-        if media_type and is_form_media_type(media_type):
-            raise UnsupportedMediaType(
-                media_type,
-                "Il corpo è un modulo: inviare JSON (Content-Type: application/json).",
-                code="tipo_contenuto_non_ammesso",
-            )
-        body = stream.read(settings.MAX_BODY_BYTES + 1)
-        if len(body) > settings.MAX_BODY_BYTES:
-            raise BodyTooLarge
+        """A ``Body``; raises 4xx answers: this module's, ``json_text``'s, UnsupportedMediaType."""
+        refuse_media_type(media_type or "")
+        request: Request | None = (parser_context or {}).get("request")
+        headers = request.headers if request else {}
+        encodings = _encodings(headers.get("Content-Encoding", ""))
+        body = read_at_most(stream, settings.MAX_BODY_BYTES, _announced(request))
+        if not body:
+            raise missing_body(headers)
+        if encodings:
+            body = inflate(body, settings.MAX_BODY_BYTES)
         return Body(bytes=body, json=decode(body))
+
+
+def _announced(request: Request | None) -> int | None:
+    """The length in the request's headers; None without one."""
+    if request is None or UNANNOUNCED in request._request.META:
+        return None
+    length = request._request.META.get("CONTENT_LENGTH", "")
+    return int(length) if length.isascii() and length.isdecimal() else None
+
+
+def refuse_media_type(content_type: str) -> None:
+    """Raises ``UnsupportedMediaType`` for a form, another format or another character set."""
+    media_type, parameters = _parsed(content_type)
+    if media_type.startswith(FORMS):
+        raise _unsupported(
+            content_type, "Il corpo è un modulo: inviare JSON (Content-Type: application/json)."
+        )
+    if media_type in NOT_JSON:
+        raise _unsupported(
+            content_type,
+            "Il corpo non è dichiarato come JSON: inviare un elenco JSON di operazioni "
+            "(Content-Type: application/json).",
+        )
+    if (charset := parameters.get("charset", "")) and not is_utf8(charset):
+        raise _unsupported(
+            content_type,
+            "Il corpo è dichiarato in un set di caratteri diverso da UTF-8: inviare JSON in "
+            "UTF-8 (Content-Type: application/json; charset=utf-8).",
+        )
+
+
+def _parsed(content_type: str) -> tuple[str, dict[str, str]]:
+    try:
+        media_type, parameters = parse_header_parameters(content_type)
+    except ValueError:
+        return content_type.partition(";")[0].strip().lower(), {}
+    return media_type.lower(), parameters
+
+
+def is_utf8(charset: str) -> bool:
+    """Any spelling of UTF-8, or of ASCII, which is a part of it."""
+    try:
+        return codecs.lookup(charset.strip(" '\"")).name in ACCEPTED_CHARSETS
+    except (LookupError, ValueError):
+        return False
+
+
+def _encodings(header: str) -> list[str]:
+    """The content codings beside identity: none, or one gzip; raises for any other."""
+    named = [name.strip().lower() for name in header.split(",")]
+    applied = [name for name in named if name not in {"", "identity"}]
+    if len(applied) > 1 or not GZIP.issuperset(applied):
+        raise _unsupported(
+            header,
+            "Il corpo è compresso in un modo non previsto: inviare JSON senza Content-Encoding, "
+            "oppure con gzip.",
+            "codifica_non_ammessa",
+        )
+    return applied
+
+
+def _unsupported(
+    what: str, sentence: str, code: str = "tipo_contenuto_non_ammesso"
+) -> UnsupportedMediaType:
+    return UnsupportedMediaType(what, sentence, code=code)
+
+
+def read_at_most(stream: IO[bytes], most: int, announced: int | None) -> bytes:
+    """The whole body; raises ``BodyTooLarge`` (without reading it, if it was announced so) or
+    ``IncompleteBody``.
+    """
+    if announced is not None and announced > most:
+        raise BodyTooLarge
+    body = stream.read(most + 1)
+    if len(body) > most:
+        raise BodyTooLarge
+    if announced is not None and len(body) < announced:
+        raise IncompleteBody
+    return body
+
+
+def inflate(body: bytes, most: int) -> bytes:
+    """What is in a gzip of one or more parts; raises ``UnreadableGzip``, or ``BodyTooLarge`` as
+    soon as it makes more than ``most`` bytes.
+    """
+    parts = 1
+    unpacked = bytearray()
+    gzip = zlib.decompressobj(GZIP_WITH_HEADER)
+    # In small steps, because a decompressor copies what is left over after the end of a part.
+    for start in range(0, len(body), STEP):
+        rest = body[start : start + STEP]
+        while rest:
+            if gzip.eof:
+                parts += 1
+                gzip = zlib.decompressobj(GZIP_WITH_HEADER)
+            rest = _inflate_step(gzip, rest, unpacked, most)
+            if parts > MAX_GZIP_PARTS:
+                raise UnreadableGzip
+    if not gzip.eof:
+        raise UnreadableGzip
+    return bytes(unpacked)
+
+
+def _inflate_step(gzip: Any, data: bytes, unpacked: bytearray, most: int) -> bytes:
+    """Adds what ``data`` holds to ``unpacked``; what comes after the end of the part."""
+    try:
+        unpacked += gzip.decompress(data, most + 1 - len(unpacked))
+    except zlib.error as error:
+        raise UnreadableGzip from error
+    if len(unpacked) > most:
+        raise BodyTooLarge
+    rest: bytes = gzip.unconsumed_tail or gzip.unused_data
+    return rest

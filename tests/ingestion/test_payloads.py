@@ -37,7 +37,45 @@ def test_no_record_is_no_error():
     assert records_in([], 10) == []
 
 
-@pytest.mark.parametrize("key", [*sorted(KNOWN_FIELDS), "Codice_Pezzo", " ANOMALIA "])
+@pytest.mark.parametrize("body", [{"value": [RECORD, RECORD]}, {"@x": 1, " Value ": [RECORD] * 2}])
+def test_an_odata_wrapper(body):
+    assert records_in(body, 10) == [RECORD, RECORD]
+
+
+def test_an_empty_odata_wrapper():
+    assert records_in({"@odata.context": "x", "value": []}, 10) == []
+
+
+def test_a_record_with_a_member_called_value_is_a_record():
+    record = {"codice_pezzo": "P", "value": [RECORD, RECORD]}
+
+    assert records_in(record, 10) == [record]
+    assert stage(record).altri_campi == {"value": [RECORD, RECORD]}
+
+
+@pytest.mark.parametrize("value", [None, {}, RECORD, "[]", NumberText("3")])
+def test_a_value_that_is_no_list_wraps_nothing(value):
+    with pytest.raises(InvalidPayload) as refusal:
+        records_in({"value": value}, 10)
+
+    assert refusal.value.codice == "record_non_valido"
+
+
+def test_the_elements_of_a_wrapper_are_judged_by_their_own_positions():
+    with pytest.raises(InvalidPayload) as refusal:
+        records_in({"value": [RECORD, {"value": [RECORD]}, 3]}, 10)
+
+    assert [detail["indice"] for detail in refusal.value.dettagli] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *sorted(KNOWN_FIELDS),
+        *("Codice_Pezzo", " ANOMALIA ", "Codice Pezzo", "Codice_x0020_Pezzo", "\u00a0id_ordine"),
+        *("codice_x005F_pezzo", "_x0020_TIPO_x0020_FERMO", "peso  effettivo"),
+    ],
+)
 def test_one_known_field_makes_a_record(key):
     assert records_in([{key: None, "altro": 1}], 10)
 
@@ -153,6 +191,19 @@ def test_a_key_may_come_in_another_case_with_blanks():
     assert record.testi["codice_pezzo"] == "P"
     assert record.anomalia == []
     assert record.altri_campi is None
+
+
+def test_a_space_in_a_key_may_be_written_as_a_code():
+    record = staged('{"Codice_x0020_Pezzo": "P", "_x0041_ltro": 1, "_xZZZZ_": 2, "_xd800_": 3}')
+
+    assert record.testi["codice_pezzo"] == "P"
+    assert record.altri_campi == {"_x0041_ltro": 1, "_xZZZZ_": 2, "_xd800_": 3}
+
+
+def test_a_long_key_is_nobodys():
+    key = "codice_pezzo" + " " * 300
+
+    assert stage({"id_ordine": "1", key: "P"}).altri_campi == {key: "P"}
 
 
 def test_a_field_sent_twice_in_two_cases_is_kept_twice():

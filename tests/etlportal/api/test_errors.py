@@ -1,11 +1,20 @@
 """The one error shape, and what every answer carries, whoever makes it."""
 
 import pytest
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from django.urls import path, resolve
+from rest_framework import exceptions
+from rest_framework.permissions import AllowAny
+from rest_framework.views import APIView
 
+from etlportal.api.errors import SENTENCES, standard_body
 from etlportal.urls import handler400, handler403, handler404, handler500  # noqa: F401
 from etlportal.urls import urlpatterns as portal_urls
 from tests.builders import make_posted
@@ -23,12 +32,23 @@ def _view_raising(error):
     return view
 
 
+class Raising(APIView):
+    """An API view that raises what the test put here."""
+
+    permission_classes = (AllowAny,)
+    error: BaseException = RuntimeError()
+
+    def get(self, request):
+        raise Raising.error
+
+
 # The portal with some broken views that are not DRF's: ROOT_URLCONF of the tests that ask so.
 urlpatterns = [
     path("guasto/500", _view_raising(RuntimeError(SECRET))),
     path("guasto/400", _view_raising(SuspiciousOperation(SECRET))),
     path("guasto/403", _view_raising(PermissionDenied(SECRET))),
     path("guasto/404", _view_raising(Http404(SECRET))),
+    path("guasto/api", Raising.as_view()),
     *portal_urls,
 ]
 
@@ -50,7 +70,7 @@ def make_fail(monkeypatch, error):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("ingestion.services.store_lotto", fail)
+    monkeypatch.setattr("ingestion.payloads.records_in", fail)
 
 
 @pytest.mark.parametrize("url", ["/nulla", "/api/v1/nulla", "/status/nulla", "/insert-postgres//"])
@@ -94,6 +114,101 @@ def test_an_unexpected_error_in_an_api_view(api, monkeypatch):
     answer = api.post("/insert-postgres", [make_posted()], content_type="application/json")
 
     assert_error(answer, 500, "errore_interno")
+
+
+API_ERRORS = [
+    (Http404(SECRET), 404, "non_trovato"),
+    (PermissionDenied(SECRET), 403, "permesso_negato"),
+    (SuspiciousOperation(SECRET), 400, "richiesta_non_valida"),
+    (BadRequest(SECRET), 400, "richiesta_non_valida"),
+    (RequestDataTooBig(SECRET), 413, "corpo_troppo_grande"),
+    (UnreadablePostError(SECRET), 400, "corpo_incompleto"),
+    (RuntimeError(SECRET), 500, "errore_interno"),
+    (exceptions.ParseError("english"), 400, "richiesta_non_valida"),
+    (exceptions.ValidationError({"segreta": ["english"]}), 400, "richiesta_non_valida"),
+    (exceptions.NotAuthenticated("english"), 401, "chiave_non_valida"),
+    (exceptions.AuthenticationFailed("Manca.", code="nostro"), 401, "nostro"),
+    (exceptions.NotFound("english"), 404, "non_trovato"),
+    (exceptions.MethodNotAllowed("PIPPO"), 405, "metodo_non_ammesso"),
+    (exceptions.NotAcceptable("english"), 406, "richiesta_non_valida"),
+    (exceptions.UnsupportedMediaType("x"), 415, "tipo_contenuto_non_ammesso"),
+    (exceptions.Throttled(1, "english"), 429, "troppe_richieste"),
+    (exceptions.APIException("english"), 500, "errore_interno"),
+]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("language", ["it", "en", "de"])
+@pytest.mark.parametrize(("error", "status", "codice"), API_ERRORS, ids=lambda case: repr(case))
+def test_whatever_an_api_view_raises(api, monkeypatch, error, status, codice, language):
+    monkeypatch.setattr(Raising, "error", error)
+
+    answer = api.get("/guasto/api", headers={"Accept-Language": language})
+
+    assert_error(answer, status, codice)
+    assert "english" not in answer.text
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [(0.2, 5), (5, 5), (5.01, 6), (59.5, 60), (None, 30), (0, 30)]
+)
+def test_retry_after_is_whole_seconds_and_at_least_five(api, monkeypatch, wait, seconds):
+    error = exceptions.Throttled()
+    error.wait = wait
+    monkeypatch.setattr(Raising, "error", error)
+
+    assert api.get("/guasto/api")["Retry-After"] == str(seconds)
+
+
+@pytest.mark.parametrize(
+    "status", [400, 401, 403, 404, 405, 408, 413, 414, 415, 417, 429, 431, 500]
+)
+def test_every_status_has_a_sentence(status):
+    body = standard_body(None, status)
+
+    assert (body["codice"], body["error"]) in SENTENCES.values()
+    assert body["error"].endswith(".")
+
+
+@pytest.mark.parametrize("url", ["/status%00", "/status?esecuzione=%00", "/nulla?a=b%00c"])
+def test_an_address_with_a_null_character(api, url):
+    assert_error(api.get(url), 400, "richiesta_non_valida")
+
+
+def test_in_the_admin_such_an_address_is_told_to_a_person(anonymous):
+    assert anonymous.get("/admin/login/?next=%00").status_code == 400
+
+
+@pytest.mark.parametrize("url", ["/%ff", "/%zz", "/%e2%28%a1", "/status/%2e%2e", "/\u202e"])
+def test_an_address_that_is_no_text(api, url):
+    assert_error(api.get(url), 404, "non_trovato")
+
+
+def test_an_address_with_too_many_parameters(api):
+    assert_error(api.get("/status?" + "a=1&" * 1001), 400, "richiesta_non_valida")
+
+
+@pytest.mark.parametrize("url", ["/insert-postgres", "/run-etl", "/process-transfer"])
+def test_head_of_what_only_takes_post(api, url):
+    answer = api.head(url)
+
+    assert answer.status_code == 405
+    assert answer["Allow"] == "POST, OPTIONS"
+    assert answer.content == b""
+
+
+@pytest.mark.parametrize(
+    ("url", "methods"),
+    [("/insert-postgres", ["POST", "OPTIONS"]), ("/status", ["GET", "HEAD", "OPTIONS"])],
+)
+def test_options_tells_the_methods_and_nothing_else(api, anonymous, url, methods):
+    answer = api.options(url)
+
+    assert answer.status_code == 200
+    assert answer["Allow"] == ", ".join(methods)
+    assert answer.json() == {"metodi": methods}
+    assert anonymous.options(url).status_code == 401
 
 
 @pytest.mark.parametrize("error", [OperationalError(SECRET), InterfaceError(SECRET)])

@@ -1,15 +1,22 @@
 """Reading a body, without HTTP: what is JSON, what is not, and where it breaks."""
 
+import gzip
 import io
 import json
 import re
 import sys
+import time
+import tracemalloc
+import zlib
 
 import pytest
-from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
 
-from etlportal.api.parsers import BodyTooLarge, RawBodyParser, UnreadableJson, decode
-from ingestion.payloads import NumberText
+from etlportal.api.json_text import MAX_VALUES, TooManyValues
+from etlportal.api.parsers import BodyTooLarge, RawBodyParser, UnreadableJson, decode, is_utf8
+from ingestion.payloads import InvalidPayload, NumberText
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,13 @@ def test_takes_32_levels_and_no_more():
         decode(nested(33))
 
 
+@pytest.mark.parametrize("inner", ["[", "]" * 40, "\\\\", '\\"[', "{" * 40])
+def test_brackets_in_a_text_are_no_levels(inner):
+    text = f'["{inner}", "{inner}"]'
+
+    assert decode(text.encode()) == json.loads(text)
+
+
 @pytest.mark.parametrize("levels", [33, 200, 400, sys.getrecursionlimit() - 50])
 def test_a_deep_value_is_refused_wherever_it_sits(levels):
     body = b'[{"codice_pezzo": "P", "note": ' + nested(levels) + b"}]"
@@ -105,11 +119,101 @@ def test_a_deep_value_is_refused_wherever_it_sits(levels):
         decode(body)
 
 
+def test_takes_many_values_and_no_more():
+    assert len(decode(b"[" + b"1," * (MAX_VALUES - 1) + b"1]")) == MAX_VALUES
+    with pytest.raises(TooManyValues) as refusal:
+        decode(b"[" + b"1," * MAX_VALUES + b"1]")
+
+    assert refusal.value.status_code == 413
+    assert refusal.value.detail.code == "troppi_valori"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 5_000_000,
+        b"[]," * 3_000_000,
+        b'",",' * 2_000_000,
+        b'{"a":' * 100_000,
+        b'"' * 9_000_000,
+    ],
+    ids=lambda body: repr(body[:6]),
+)
+def test_masses_are_refused_before_they_are_made(body):
+    tracemalloc.start()
+    started = time.process_time()
+    with pytest.raises((UnreadableJson, TooManyValues)):
+        decode(body)
+    seconds = time.process_time() - started
+    (_, peak) = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert seconds < 1
+    assert peak < 6 * len(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "positions"),
+    [
+        ('[{"a": 1}, {"b": 1, "b": 2}, {"c": 1}, {"d": [{"e": 1, "e": 1}]}]', [(1, "b"), (3, "e")]),
+        ('{"a": 1, "a": 2}', [(0, "a")]),
+        ('[1, NaN, {"x": -Infinity}]', [(1, "NaN"), (2, "-Infinity")]),
+        ('{"value": [1, {"a": 1, "a": 2}]}', [(1, "a")]),
+        ('{"value": [1, 2], "x": NaN}', [(0, "NaN")]),
+        ('{"a": NaN, "a": NaN}', [(0, "a")]),
+        ('[{"\\ud800": 1, "\\ud800": 2}]', [(0, "\ufffd")]),
+    ],
+)
+def test_names_the_records_of_what_json_does_not_say(body, positions):
+    with pytest.raises(UnreadableJson) as refusal:
+        decode(body.encode())
+
+    details = refusal.value.dettagli
+    assert [(detail["indice"], detail["campo"]) for detail in details] == positions
+    assert str(refusal.value.detail) == f"Record {positions[0][0]}: {details[0]['messaggio']}"
+
+
+def test_the_list_of_what_is_wrong_is_bounded():
+    with pytest.raises(UnreadableJson) as refusal:
+        decode(b"[" + b"NaN," * 5000 + b"1]")
+
+    assert len(refusal.value.dettagli) == 100
+
+
+# --- JSON in a string once more ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('[{"a": 14.0}]', [{"a": "14.0"}]),
+        ('{"value": []}', {"value": []}),
+        ('\ufeff\n {"a": "è"}', {"a": "è"}),
+        ('{"a": "\\ud800"}', {"a": "\ud800"}),
+        ('{"a": "\ud800"}', {"a": "\ud800"}),
+    ],
+)
+def test_json_in_a_string_is_read(text, value):
+    assert decode(json.dumps(text).encode()) == value
+
+
+@pytest.mark.parametrize("text", ["ciao", "", "3", "null", json.dumps("[]")])
+def test_any_other_text_stays_one(text):
+    assert decode(json.dumps(text).encode()) == text
+
+
+@pytest.mark.parametrize("text", ["[1,", "{'a': 1}", '[{"a": NaN}]', "[" * 33 + "]" * 33])
+def test_bad_json_in_a_string_is_refused(text):
+    with pytest.raises(UnreadableJson):
+        decode(json.dumps(text).encode())
+
+
 # --- The parser -----------------------------------------------------------------------------
 
 
-def parse(body, media_type="application/json"):
-    return RawBodyParser().parse(io.BytesIO(body), media_type)
+def parse(body, media_type="application/json", **headers):
+    request = APIRequestFactory().generic("POST", "/", body, headers=headers)
+    return RawBodyParser().parse(io.BytesIO(body), media_type, {"request": Request(request)})
 
 
 def test_keeps_the_bytes_beside_the_value():
@@ -121,7 +225,22 @@ def test_keeps_the_bytes_beside_the_value():
     assert parsed.json == [{"a": "14.0"}]
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "", None, "application/octet-stream", "x"])
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        *(
+            "text/plain",
+            "",
+            None,
+            "application/octet-stream",
+            "x",
+            ";;",
+            "application/json;charset",
+        ),
+        *("application/json; charset=utf-8", 'text/plain; charset="UTF8"', "x; charset='utf_8'"),
+        *("application/json; charset=us-ascii", "application/json; odata.metadata=minimal"),
+    ],
+)
 def test_reads_json_whatever_the_content_type_says(media_type):
     assert parse(b"[]", media_type).json == []
 
@@ -137,6 +256,163 @@ def test_refuses_a_form(media_type):
     assert refusal.value.status_code == 415
     assert refusal.value.detail.code == "tipo_contenuto_non_ammesso"
     assert "modulo" in str(refusal.value.detail)
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        *("text/csv", "Text/CSV; charset=utf-8", "application/xml", "text/html"),
+        *("application/json; charset=utf-16", "text/plain; charset=latin-1"),
+        *("application/json; charset=pippo", "x; charset=" + "y" * 9000, "x; charset=a\x00"),
+    ],
+)
+def test_refuses_another_format_or_character_set(media_type):
+    with pytest.raises(UnsupportedMediaType) as refusal:
+        parse(b'[{"codice_pezzo": "P"}]', media_type)
+
+    assert refusal.value.status_code == 415
+    assert "JSON" in str(refusal.value.detail)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "utf_8", " U8 ", '"utf-8"', "ascii"])
+def test_utf8_in_any_spelling(charset):
+    assert is_utf8(charset)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_no_bytes_are_an_empty_body(size):
+    with pytest.raises((InvalidPayload, UnreadableJson)) as refusal:
+        parse(b" " * size)
+
+    assert "vuoto" in str(getattr(refusal.value, "messaggio", "") or refusal.value.detail)
+
+
+def test_the_empty_start_of_a_chunked_upload_is_named():
+    with pytest.raises(InvalidPayload) as refusal:
+        parse(b"", **{"x-ms-transfer-mode": "Chunked"})
+
+    assert refusal.value.codice == "invio_a_blocchi"
+    assert "x-ms-transfer-mode" in refusal.value.messaggio
+    assert "disattivare" in refusal.value.messaggio
+
+
+# --- Gzip ---------------------------------------------------------------------------------------
+
+PACKED = gzip.compress(b'[{"a": 14.0}]', mtime=0)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", " gzip , identity"])
+def test_reads_a_gzip(coding):
+    parsed = parse(PACKED, **{"Content-Encoding": coding})
+
+    assert parsed.json == [{"a": "14.0"}]
+    assert parsed.bytes == b'[{"a": 14.0}]'
+
+
+def test_two_gzips_of_one_body_are_one_body():
+    earlier = gzip.compress(b"[]", mtime=1)
+    later = gzip.compress(b"[]", mtime=2)
+
+    assert earlier != later
+    headers = {"Content-Encoding": "gzip"}
+    assert parse(earlier, **headers).bytes == parse(later, **headers).bytes
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity, identity"])
+def test_reads_what_is_not_packed(coding):
+    assert parse(b"[]", **{"Content-Encoding": coding}).json == []
+
+
+@pytest.mark.parametrize("parts", [2, 1000])
+def test_reads_a_gzip_in_parts(parts):
+    packed = gzip.compress(b"[") + gzip.compress(b" ") * (parts - 2) + gzip.compress(b"]")
+
+    assert parse(packed, **{"Content-Encoding": "gzip"}).json == []
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "compress", "gzip, gzip", "gzip, br"])
+def test_refuses_another_coding(coding):
+    with pytest.raises(UnsupportedMediaType) as refusal:
+        parse(PACKED, **{"Content-Encoding": coding})
+
+    assert refusal.value.detail.code == "codifica_non_ammessa"
+    assert "gzip" in str(refusal.value.detail)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            PACKED[:-1],
+            PACKED[:12],
+            PACKED + PACKED[:5],
+            PACKED + b"x",
+            b"[]",
+            zlib.compress(b"[]"),
+        ),
+        PACKED[:-8] + b"\x00\x00\x00\x00" + PACKED[-4:],
+        PACKED[:15] + b"\xff\xff" + PACKED[17:],
+        gzip.compress(b" ", mtime=0) * 1001,
+    ],
+    ids=range(9),
+)
+def test_refuses_a_damaged_gzip(body):
+    with pytest.raises(ParseError) as refusal:
+        parse(body, **{"Content-Encoding": "gzip"})
+
+    assert refusal.value.detail.code == "gzip_non_valido"
+
+
+def test_unpacks_as_many_bytes_as_are_allowed_and_no_more(settings):
+    settings.MAX_BODY_BYTES = 1000
+    headers = {"Content-Encoding": "gzip"}
+
+    assert parse(gzip.compress(b"[]".ljust(1000)), **headers).json == []
+    for packed in (gzip.compress(b"[]".ljust(1001)), gzip.compress(b"[]".ljust(501)) * 2):
+        with pytest.raises(BodyTooLarge):
+            parse(packed, **headers)
+
+
+def test_a_small_gzip_of_a_huge_body_is_left_packed():
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(bytes(2**24)) for _ in range(64)) + packer.flush()
+    tracemalloc.start()
+    started = time.process_time()
+    with pytest.raises(BodyTooLarge):
+        parse(bomb, **{"Content-Encoding": "gzip"})
+    seconds = time.process_time() - started
+    (_, peak) = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert seconds < 1
+    assert peak < 50_000_000
+
+
+# --- How many bytes -----------------------------------------------------------------------------
+
+
+def test_a_body_announced_too_large_is_not_read():
+    class Untouchable(io.BytesIO):
+        def read(self, *args):
+            raise AssertionError("the body was read")
+
+    request = APIRequestFactory().generic("POST", "/")
+    request.META["CONTENT_LENGTH"] = str(10 * 1024 * 1024 + 1)
+    with pytest.raises(BodyTooLarge):
+        RawBodyParser().parse(Untouchable(), "", {"request": Request(request)})
+
+
+@pytest.mark.parametrize(("announced", "code"), [("3", "corpo_incompleto"), ("2", None)])
+def test_a_body_shorter_than_announced_is_refused(announced, code):
+    request = APIRequestFactory().generic("POST", "/")
+    request.META["CONTENT_LENGTH"] = announced
+    context = {"request": Request(request)}
+    if code is None:
+        assert RawBodyParser().parse(io.BytesIO(b"[]"), "", context).json == []
+        return
+    with pytest.raises(ParseError) as refusal:
+        RawBodyParser().parse(io.BytesIO(b"[]"), "", context)
+    assert refusal.value.detail.code == code
 
 
 def test_reads_as_many_bytes_as_are_allowed_and_no_more(settings):

@@ -1,0 +1,105 @@
+"""A hundred clients that send one byte a second, and one that sends as it should."""
+
+import json
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.portal import LivePortal
+
+CLIENTS = 100
+GRACE_SECONDS = 20
+SAMPLES_SECONDS = 15
+MOST_SECONDS = 0.5
+RECORD = {"tipo_operazione": "cnc", "codice_pezzo": "PZC03", "numero_pezzi_ora": 2}
+
+
+class SlowClients:
+    """Connections that send the bytes of their requests one a second."""
+
+    def __init__(self, port: int, requests: list[tuple[bytes, bytes]]) -> None:
+        """``requests``: of each what is sent in the first moment, and what then comes slowly."""
+        self.stack = ExitStack()
+        self.sockets = [self._connect(port) for _ in requests]
+        self.rests = [memoryview(slowly) for _, slowly in requests]
+        for client, (at_once, _) in zip(self.sockets, requests, strict=True):
+            client.sendall(at_once)
+        self.sent_at = time.monotonic()
+
+    def _connect(self, port: int) -> socket.socket:
+        return self.stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+
+    def send_a_byte(self) -> None:
+        """If a second has passed since the last one."""
+        if time.monotonic() < self.sent_at + 1:
+            return
+        self.sent_at += 1
+        for number, client in enumerate(self.sockets):
+            client.sendall(self.rests[number][:1])
+            self.rests[number] = self.rests[number][1:]
+
+    def answered(self) -> list[socket.socket]:
+        return select.select(self.sockets, [], [], 0)[0]
+
+
+def request_head(portal: LivePortal, length: int) -> bytes:
+    return (
+        "POST /insert-postgres HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"X-API-KEY: {portal.key}\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+@pytest.fixture
+def slow(portal: LivePortal) -> Iterator[SlowClients]:
+    """A hundred slow from the first byte on, a hundred from the first byte of the body on."""
+    portal.empty()
+    body = json.dumps([RECORD] * 100).encode()
+    head = request_head(portal, len(body))
+    requests = [(head, body), (head[:1], head[1:] + body)] * CLIENTS
+    clients = SlowClients(portal.port, requests)
+    with clients.stack:
+        yield clients
+
+
+def healthy_seconds(portal: LivePortal, number: int) -> float:
+    if number % 2:
+        answer = portal.request("GET", "/healthz")
+    else:
+        answer = portal.post("/insert-postgres", [RECORD | {"nota": number}])
+    assert answer.status == 200
+    return answer.seconds
+
+
+def test_slow_clients_keep_nobody_waiting(portal: LivePortal, slow: SlowClients) -> None:
+    begun = time.monotonic()
+    seconds: list[float] = []
+    while time.monotonic() < begun + SAMPLES_SECONDS:
+        seconds.append(healthy_seconds(portal, len(seconds)))
+        slow.send_a_byte()
+        time.sleep(0.01)
+    assert slow.answered() == []
+    assert len(seconds) > 100
+    assert sorted(seconds)[int(len(seconds) * 0.99)] < MOST_SECONDS
+    assert portal.count() == (len(seconds) + 1) // 2
+
+    portal.wait_until(lambda: len(slow.answered()) == 2 * CLIENTS, "408", seconds=GRACE_SECONDS)
+    assert time.monotonic() - begun < GRACE_SECONDS + 5
+    for client in slow.sockets:
+        assert client.recv(100).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+def test_a_slow_body_that_keeps_the_pace_is_stored(clean_portal: LivePortal) -> None:
+    """It has to wait for its body, is tried without it, and taken up again when it is whole."""
+    body = json.dumps([RECORD] * 3).encode()
+    with socket.create_connection(("127.0.0.1", clean_portal.port), timeout=10) as client:
+        client.sendall(request_head(clean_portal, len(body)))
+        for start in range(0, len(body), 60):
+            time.sleep(0.7)
+            client.sendall(body[start : start + 60])
+        answer = client.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert clean_portal.count() == 3
