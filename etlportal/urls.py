@@ -6,6 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from etlportal.api.docs import docs
+from etlportal.api.schema import Schema
+
 
 class Healthz(APIView):
     """Says only that the process answers; for load balancers, without a key."""
@@ -21,6 +24,10 @@ urlpatterns = [
     re_path(r"^healthz/?$", Healthz.as_view(), name="healthz"),
     path("", include("ingestion.urls")),
     path("", include("orders.urls")),
+    path("", include("logviewer.urls")),
+    path("", include("etlportal.connector.urls")),
+    re_path(r"^api/schema/?$", Schema.as_view(), name="api-schema"),
+    re_path(r"^api/docs/?$", docs, name="api-docs"),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("i18n/", include("django.conf.urls.i18n")),
     re_path(r"^admin$", RedirectView.as_view(pattern_name="admin:index")),

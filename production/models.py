@@ -12,6 +12,8 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
+MAX_NOTA = 500  # characters of what somebody writes about an anomaly
+
 
 class CodiceField(models.CharField):
     """A plant code, at most 50 characters, compared exactly.
@@ -372,8 +374,29 @@ class Cnc(models.Model):
         return f"{self.pk}"
 
 
+class AnomaliaOperazioneQuerySet(models.QuerySet["AnomaliaOperazione"]):
+    def to_handle(self) -> "AnomaliaOperazioneQuerySet":
+        """Those that wait for somebody: open, or taken by somebody who is at it."""
+        return self.filter(stato__in=AnomaliaOperazione.Stato.to_handle())
+
+
 class AnomaliaOperazione(models.Model):
-    """One anomaly of one operation: which field, what was received, and a sentence on why."""
+    """One anomaly of one operation: which field, what was received, and a sentence on why.
+
+    ``gestita_da``, ``gestita_il`` and ``nota_gestione`` repeat the last change of ``stato``, for
+    the programs that read this table alone; all changes are in ``StoriaAnomalia``. A row that
+    another program wrote, naming none of these columns, is open.
+    """
+
+    class Stato(models.TextChoices):
+        APERTA = "aperta", _("Aperta")
+        PRESA_IN_CARICO = "presa_in_carico", _("Presa in carico")
+        ACCETTATA_IN_DEROGA = "accettata_in_deroga", _("Accettata in deroga")
+        CHIUSA = "chiusa", _("Chiusa")
+
+        @classmethod
+        def to_handle(cls) -> tuple["AnomaliaOperazione.Stato", ...]:
+            return (cls.APERTA, cls.PRESA_IN_CARICO)
 
     internal_id = models.BigAutoField(_("numero"), primary_key=True)
     anomalia = models.ForeignKey(
@@ -395,6 +418,18 @@ class AnomaliaOperazione(models.Model):
     valore_ricevuto = models.TextField(_("valore ricevuto"), null=True, blank=True)
     origine = models.CharField(_("origine"), max_length=20, choices=Origine, null=True, blank=True)
     creata_il = models.DateTimeField(_("creata il"), null=True, blank=True)
+    # Its place in the order in which anomalies were seen committed; NULL until it is given one.
+    sequenza = models.BigIntegerField(_("sequenza"), null=True, editable=False)
+    stato = models.CharField(
+        _("stato"), max_length=20, choices=Stato, default=Stato.APERTA, db_default=Stato.APERTA
+    )
+    gestita_da = models.CharField(_("gestita da"), max_length=150, null=True, blank=True)
+    gestita_il = models.DateTimeField(_("gestita il"), null=True, blank=True)
+    nota_gestione = models.CharField(
+        _("nota di gestione"), max_length=MAX_NOTA, null=True, blank=True
+    )
+
+    objects = AnomaliaOperazioneQuerySet.as_manager()
 
     class Meta:
         db_table = "anomalia_operazione"
@@ -403,7 +438,60 @@ class AnomaliaOperazione(models.Model):
         indexes = [
             models.Index(fields=["anomalia", "creata_il"], name="anomalia_operazione_tipo_data"),
             models.Index(fields=["creata_il"], name="anomalia_operazione_data"),
+            models.Index(fields=["sequenza"], name="anomalia_operazione_sequenza"),
+            models.Index(fields=["stato", "internal_id"], name="anomalia_operazione_stato"),
+            models.Index(fields=["stato", "anomalia"], name="anomalia_operazione_stato_tipo"),
+        ]
+        permissions = [
+            ("annota_anomalia", "Prendere in carico e annotare le anomalie"),
+            ("gestisci_anomalia", "Accettare in deroga, chiudere e riaprire le anomalie"),
         ]
 
     def __str__(self) -> str:
         return f"{self.anomalia_id} · {self.operazione_id}"
+
+
+class StoriaAnomalia(models.Model):
+    """One act on an anomaly: who, when, from which state to which, and why. Never rewritten.
+
+    Users live in PostgreSQL, so ``chi`` is a name. No constraint in the database: a program that
+    deletes an anomaly knows nothing of this table and must not be refused.
+    """
+
+    anomalia_operazione = models.ForeignKey(
+        AnomaliaOperazione,
+        models.CASCADE,
+        db_column="id_anomalia_operazione",
+        db_constraint=False,
+        related_name="storia",
+        verbose_name=_("anomalia di operazione"),
+    )
+    azione = models.CharField(_("azione"), max_length=20)
+    da_stato = models.CharField(_("da"), max_length=20, choices=AnomaliaOperazione.Stato)
+    a_stato = models.CharField(_("a"), max_length=20, choices=AnomaliaOperazione.Stato)
+    chi = models.CharField(_("chi"), max_length=150)
+    quando = models.DateTimeField(_("quando"))
+    nota = models.CharField(_("nota"), max_length=MAX_NOTA, blank=True, default="")
+
+    class Meta:
+        db_table = "storia_anomalia"
+        default_permissions = ()
+        verbose_name = _("storia dell'anomalia")
+        verbose_name_plural = _("storia delle anomalie")
+
+    def __str__(self) -> str:
+        return f"{self.anomalia_operazione_id} {self.azione}"
+
+
+class NumerazioneAnomalie(models.Model):
+    """One row: the last ``sequenza`` given out. Whoever numbers anomalies holds its lock."""
+
+    ultima = models.BigIntegerField(_("ultima sequenza"), default=0)
+
+    class Meta:
+        db_table = "numerazione_anomalie"
+        verbose_name = _("numerazione delle anomalie")
+        verbose_name_plural = _("numerazione delle anomalie")
+
+    def __str__(self) -> str:
+        return f"{self.ultima}"

@@ -90,6 +90,25 @@ def test_a_whole_number(monkeypatch):
         portal.number("TRANSFER_BATCH_SIZE", "1", whole=True)
 
 
+@pytest.mark.parametrize(("text", "value"), [("0", 0), (" 30 ", 30), ("43200", 43200)])
+def test_a_whole_number_that_may_be_zero(monkeypatch, text, value):
+    monkeypatch.setenv("DEDUP_MINUTI", text)
+
+    assert portal.up_to(43200, "DEDUP_MINUTI", default="1") == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "43201", "1.5", "1e3", "9" * 5000, "٣"])
+def test_what_is_no_number_up_to_the_most_stops_the_start(monkeypatch, text):
+    monkeypatch.setenv("DEDUP_MINUTI", text)
+
+    with pytest.raises(ImproperlyConfigured, match="DEDUP_MINUTI deve essere un numero intero da "):
+        portal.up_to(43200, "DEDUP_MINUTI", default="1")
+
+
+def test_the_same_bytes_are_a_repetition_for_half_an_hour_unless_told(settings):
+    assert settings.DEDUP_MINUTI == 30
+
+
 def test_one_of_few_values(monkeypatch):
     monkeypatch.setenv("ORDINI_FITTIZI", "forse")
 
