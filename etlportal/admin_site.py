@@ -10,8 +10,11 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from etlportal import saved_filters
+from etlportal.today import page
 from ingestion.transfer.failures import Failure, classify
 from production.admin_lists import EMPTY
 
@@ -20,7 +23,7 @@ logger = logging.getLogger("etl")
 RETRY_AFTER_SECONDS = 30
 
 # As the staff's work goes, not by alphabet; what is not named here comes between orders and queue.
-APP_ORDER = ("ingestion", "production", "orders", "", "django_q", "auth")
+APP_ORDER = ("ingestion", "production", "orders", "", "etlportal", "django_q", "auth")
 MODEL_ORDER = {
     "ingestion": ("RawOperazione", "EsecuzioneEtl", "LottoRicevuto"),
     "production": (
@@ -101,6 +104,15 @@ class PortalAdminSite(admin.AdminSite):
                 return database_away()
 
         return update_wrapper(guarded, inner)
+
+    def get_urls(self) -> list[Any]:
+        return [*saved_filters.urls(self), *super().get_urls()]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """The start page, "Oggi"."""
+        return super().index(request, {**page.context(request, self), **(extra_context or {})})
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None

@@ -1,7 +1,9 @@
-"""API keys and the audit trail, in PostgreSQL (alias ``default``)."""
+"""API keys, the audit trail and saved filters, in PostgreSQL (alias ``default``)."""
 
 from datetime import datetime
+from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -76,3 +78,45 @@ class VoceAudit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.azione} {self.oggetto}".strip()
+
+
+class FiltroSalvatoQuerySet(models.QuerySet["FiltroSalvato"]):
+    def of(self, user: Any, elenco: str) -> "FiltroSalvatoQuerySet":
+        """What a user finds above a list: their own, and those that others share."""
+        mine = Q(utente=user) | Q(condiviso=True)
+        return self.filter(mine, elenco=elenco).select_related("utente").order_by("nome", "pk")
+
+
+class FiltroSalvato(models.Model):
+    """A filter of a list of the admin, kept under a name.
+
+    ``elenco``: the list's model, "production.operazione". ``parametri``: those of the list's
+    address, each with its values. The list itself judges them whenever they are used.
+    """
+
+    utente = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=_("utente"), related_name="+"
+    )
+    elenco = models.CharField(_("elenco"), max_length=100)
+    nome = models.CharField(_("nome"), max_length=60)
+    parametri = models.JSONField(_("parametri"), default=dict)
+    condiviso = models.BooleanField(_("condiviso con tutti"), default=False)
+
+    objects = FiltroSalvatoQuerySet.as_manager()
+
+    class Meta:
+        db_table = "filtro_salvato"
+        verbose_name = _("filtro salvato")
+        verbose_name_plural = _("filtri salvati")
+        default_permissions = ()  # everybody has their own; they have no list in the admin
+        permissions = [
+            ("export", "Può esportare gli elenchi"),
+            ("condividi_filtro", "Può condividere i filtri salvati"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["utente", "elenco", "nome"], name="filtro_salvato_nome")
+        ]
+        indexes = [models.Index(fields=["elenco", "nome"], name="filtro_salvato_elenco")]
+
+    def __str__(self) -> str:
+        return self.nome

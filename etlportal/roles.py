@@ -32,13 +32,16 @@ def _all(models: dict[str, tuple[str, ...]], *acts: str) -> set[str]:
     }
 
 
-OPERATORE = _all(PLANT, "view")
+OPERATORE = _all(PLANT, "view") | {"production.annota_anomalia"}  # take an anomaly, add a note
 CAPOTURNO = OPERATORE | {
-    "ingestion.change_rawoperazione",  # back into the queue
+    "ingestion.change_rawoperazione",  # back into the queue, or set aside
+    "production.gestisci_anomalia",  # accept in derogation, close, reopen
     "ingestion.add_esecuzioneetl",  # start a job
     "orders.change_ordine",
     "orders.change_pezzoordine",
     "orders.change_magazzino",
+    "etlportal.export",  # lists as files
+    "etlportal.condividi_filtro",
 }
 ADMIN = (
     CAPOTURNO

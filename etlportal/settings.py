@@ -3,6 +3,7 @@
 The rules behind the numbers are in docs/adr/ and in the comments beside them.
 """
 
+import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -42,6 +43,16 @@ def number(name: str, default: str, *, whole: bool = False) -> Decimal:
     return value
 
 
+def up_to(most: int, name: str, *, default: str) -> int:
+    """A whole number from 0 to ``most`` in the environment."""
+    text = env.str(name, default=default).strip()
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) > most:
+        raise ImproperlyConfigured(
+            f"{name} deve essere un numero intero da 0 a {most}. Trovato: {text}."
+        )
+    return int(text)
+
+
 def one_of(name: str, *allowed: str) -> str:
     """An environment variable with few possible values; the first is the default."""
     value = env.str(name, default=allowed[0])
@@ -69,6 +80,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "axes",
     "csp",
     "django_q",
@@ -80,6 +93,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "etlportal.api.middleware.RequestIdMiddleware",
+    "logviewer.context.LogContextMiddleware",
     "etlportal.https.HttpsOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -281,8 +295,17 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["etlportal.api.parsers.RawBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["etlportal.api.renderers.Utf8JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "etlportal.api.renderers.AlwaysJson",
+    "DEFAULT_SCHEMA_CLASS": "etlportal.api.schema.PortalSchema",
     "EXCEPTION_HANDLER": "etlportal.api.errors.handle_exception",
+    "DEFAULT_METADATA_CLASS": "etlportal.api.metadata.Methods",
     "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.0.3",
+    "SCHEMA_PATH_PREFIX": "",
+    "PREPROCESSING_HOOKS": ["etlportal.api.schema.name_paths"],
+    "POSTPROCESSING_HOOKS": ["etlportal.api.schema.complete"],
 }
 
 # Requests a minute for each key; above, 429 with Retry-After.
@@ -299,15 +322,11 @@ TRANSFER_BATCH_SIZE = int(number("TRANSFER_BATCH_SIZE", "2000", whole=True))
 # Seconds for which POST /process-transfer and /aggiorna/ordine wait before they answer 202.
 RUN_WAIT_SECONDS = env.float("RUN_WAIT_SECONDS", default=20)
 # A run whose heartbeat is older than this is taken for dead.
-RUN_DEAD_AFTER_SECONDS = int(number("RUN_DEAD_AFTER_SECONDS", "180", whole=True))
+RUN_DEAD_AFTER = timedelta(seconds=int(number("RUN_DEAD_AFTER_SECONDS", "180", whole=True)))
 
 # Minutes for which the same bytes from the same key are a repetition; 0: never. Used only for
 # requests that carry neither an Idempotency-Key nor the flow engine's own id.
-DEDUP_MINUTI = env.int("DEDUP_MINUTI", default=30)
-if not 0 <= DEDUP_MINUTI <= 30 * 24 * 60:  # batches are kept for 30 days
-    raise ImproperlyConfigured(
-        f"DEDUP_MINUTI deve essere un numero intero da 0 a 43200. Trovato: {DEDUP_MINUTI}."
-    )
+DEDUP_MINUTI = up_to(30 * 24 * 60, "DEDUP_MINUTI", default="30")  # batches are kept for 30 days
 
 PLAUSIBILITY_LIMITS: dict[str, Any] = {
     "peso_max": number("PESO_MAX", "1000"),
@@ -318,12 +337,21 @@ PLAUSIBILITY_LIMITS: dict[str, Any] = {
     "tolleranza_futuro_minuti": int(number("TOLLERANZA_FUTURO_MINUTI", "60", whole=True)),
 }
 
+# The parts of the admin's panel "Provenienza", in the chain's order (production/provenance.py).
+PROVENIENZA = (
+    "ingestion.provenance.steps",
+    "production.provenance.own_steps",
+    "orders.provenance.steps",
+)
+
 # --- Orders -------------------------------------------------------------------------------
 
 # What the stock holds: "finiti" (finished pieces) or "grezzi" (blanks, one for each piece made).
 MAGAZZINO_CONTENUTO = one_of("MAGAZZINO_CONTENUTO", "finiti", "grezzi")
 # Whether GET /ordine makes up lines when no order waits.
 ORDINI_FITTIZI = one_of("ORDINI_FITTIZI", "crea", "no")
+# A waiting order is shown as late when it began so many days ago: no order has a day it is due.
+ORDINI_IN_RITARDO_GIORNI = int(number("ORDINI_IN_RITARDO_GIORNI", "14", whole=True))
 
 # --- Alerts and purge -----------------------------------------------------------------------
 
@@ -339,6 +367,9 @@ EMAIL_TIMEOUT = 10
 vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
 DEFAULT_FROM_EMAIL = env.str("AVVISI_MITTENTE", default="etlportal@localhost")
 
+# check_etl complains below so much free space for logs and data.
+DISCO_MINIMO_MB = int(number("DISCO_MINIMO_MB", "500", whole=True))
+
 # Days for which loaded records stay in staging, so that a restored MySQL can be filled again.
 RAW_GIORNI = int(number("RAW_GIORNI", "30", whole=True))
 # Days for which runs that ended are kept.
@@ -348,22 +379,36 @@ ESECUZIONI_GIORNI = int(number("ESECUZIONI_GIORNI", "365", whole=True))
 
 LOG_DIR = Path(env.str("LOG_DIR", default=str(BASE_DIR / "logs")))
 LOG_LEVEL = one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")
+# A file larger than this becomes a rotated piece; so many pieces are kept of each.
+LOG_MAX_MB = number("LOG_MAX_MB", "20")
+LOG_COPIE = int(number("LOG_COPIE", "5", whole=True))
+# Milliseconds beyond which a statement is logged as slow; rows from which an insert is a load.
+LOG_QUERY_LENTE_MS = float(number("LOG_QUERY_LENTE_MS", "1000"))
+LOG_CARICO_RIGHE = int(number("LOG_CARICO_RIGHE", "100", whole=True))
 
 
 def log_file(name: str) -> dict[str, Any]:
     return {
-        "class": "logviewer.handlers.QuietWatchedFileHandler",
+        "class": "logviewer.handlers.SharedFileHandler",
         "filename": LOG_DIR / name,
+        "max_bytes": int(LOG_MAX_MB * 1024 * 1024),
+        "copies": LOG_COPIE,
         "formatter": "line",
-        "encoding": "utf-8",
-        "delay": True,
     }
 
+
+# No line shows these, whatever brings them there.
+SECRETS = [SECRET_KEY, API_KEY, API_KEY_PEPPER]
+SECRETS += [str(database["PASSWORD"]) for database in DATABASES.values() if "PASSWORD" in database]
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "logviewer.handlers.LineFormatter"}},
+    "formatters": {"line": {"()": "logviewer.handlers.LineFormatter", "secrets": SECRETS}},
+    "filters": {
+        "run": {"()": "logviewer.context.RunContext"},
+        "run_end": {"()": "logviewer.context.RunContext", "ends": True},
+    },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line"},
         "etl": log_file("etl.log"),
@@ -374,11 +419,24 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        "etl": {"handlers": ["etl"], "level": LOG_LEVEL, "propagate": False},
-        "periodic": {"handlers": ["periodic"], "level": LOG_LEVEL, "propagate": False},
+        "etl": {
+            "handlers": ["etl"],
+            "level": LOG_LEVEL,
+            "propagate": False,
+            "filters": ["run"],
+        },
+        "periodic": {
+            "handlers": ["periodic"],
+            "level": LOG_LEVEL,
+            "propagate": False,
+            "filters": ["run_end"],
+        },
         "postgresql": {"handlers": ["postgresql"], "level": LOG_LEVEL, "propagate": False},
         "mysql": {"handlers": ["mysql"], "level": LOG_LEVEL, "propagate": False},
         "audit": {"handlers": ["audit"], "level": "INFO", "propagate": False},
+        # Their lines for a caller's mistakes show the address or the host that was sent.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django_q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

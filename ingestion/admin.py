@@ -1,18 +1,20 @@
 """Reception and transfer in the admin: records as received, batches, runs; all to look at.
 
-Two acts: putting records in error back in the queue, and starting a transfer.
+Three acts: putting records in error back in the queue, setting them aside with a reason, and
+starting a transfer.
 """
 
 import json
+import logging
 import zlib
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import Error as DatabaseError
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -27,15 +29,15 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from ingestion import runs, services, status
-from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
+from ingestion import provenance, runs, services, status
+from ingestion.models import MAX_MOTIVO, EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.payloads import TEXT_FIELDS
 from production.admin_lists import (
     EMPTY,
     Column,
     DateRangeFilter,
+    GivenTextFilter,
     ReadOnlyAdmin,
-    TextFilter,
     badge,
     label_of,
     moment_column,
@@ -43,8 +45,11 @@ from production.admin_lists import (
     row_number,
     short_column,
 )
-from production.models import Operazione
+from production.provenance import ProvenanceMixin, Step
 
+audit = logging.getLogger("audit")
+
+MOST_DISCARDED = 500  # in one act
 SHOWN_BYTES = 20 * 1024
 GZIP_WINDOW = 31  # zlib's name for "a gzip stream"
 
@@ -84,13 +89,6 @@ class RicevutoFilter(DateRangeFilter):
     field = "ricevuto_il"
 
 
-class GivenTextFilter(TextFilter):
-    """Reached by links from other pages; shown only while it is in force."""
-
-    def has_output(self) -> bool:
-        return self.is_set
-
-
 class EsecuzioneFilter(GivenTextFilter):
     title = _("esecuzione")
     parameter = "esecuzione"
@@ -98,6 +96,21 @@ class EsecuzioneFilter(GivenTextFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         number = row_number(self.text)
         return queryset.none() if number is None else queryset.filter(esecuzione_id=number)
+
+
+class ErroriFilter(admin.SimpleListFilter):
+    """Records in error: those that wait for somebody, and those set aside with a reason."""
+
+    title = _("errori")
+    parameter_name = "errori"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("da_gestire", _("Da gestire")), ("scartati", _("Scartati"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        if self.value() == "da_gestire":
+            return queryset.rejected()
+        return queryset.discarded() if self.value() == "scartati" else queryset
 
 
 class LottoFilter(GivenTextFilter):
@@ -150,11 +163,54 @@ def preformatted(text: str) -> SafeString:
 
 
 RECEIVED = tuple(as_received(name) for name in TEXT_FIELDS)
+DISCARDED_AT = moment_column(RawOperazione, "scartato_il")
 DECLARED, OTHERS, NOTICES = map(json_as_received, ("anomalia", "altri_campi", "avvisi"))
 
 
+class DiscardForm(forms.Form):
+    motivo = forms.CharField(
+        label=_("Motivo"),
+        max_length=MAX_MOTIVO,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "maxlength": MAX_MOTIVO}),
+        help_text=_("Resta scritto sul record con il tuo nome."),
+    )
+
+
+def requeue_and_tell(queryset: QuerySet[RawOperazione], request: HttpRequest) -> int:
+    """Back into the queue, and into the audit trail; if one of the two fails, neither."""
+    user = request.user.get_username()
+    with transaction.atomic(using="default"):
+        rows = queryset.filter(stato=RawOperazione.Stato.ERROR).order_by("pk")
+        ids = list(rows.values_list("pk", flat=True))
+        number = services.requeue(ids, by=user)
+        if number:
+            audit.info(
+                "record.rimessi_in_coda",
+                extra={
+                    "chi": user,
+                    "oggetto": f"raw_operazione: {', '.join(map(str, ids))}"[:255],
+                    "dettagli": {"record": number},
+                    "request_id": getattr(request, "request_id", ""),
+                },
+            )
+    return number
+
+
+def tell_discarded(request: HttpRequest, discarded: int, asked: int) -> None:
+    if discarded:
+        sentence = ngettext("%(number)s record scartato.", "%(number)s record scartati.", discarded)
+        messages.success(request, sentence % {"number": discarded})
+    if asked > discarded:
+        sentence = ngettext(
+            "%(number)s record lasciato com'è: non era più in errore, o era già scartato.",
+            "%(number)s record lasciati come sono: non erano più in errore, o erano già scartati.",
+            asked - discarded,
+        )
+        messages.warning(request, sentence % {"number": asked - discarded})
+
+
 @admin.register(RawOperazione)
-class RawOperazioneAdmin(ReadOnlyAdmin):
+class RawOperazioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
     ricevuto = moment_column(RawOperazione, "ricevuto_il")
     elaborato = moment_column(RawOperazione, "elaborato_il")
 
@@ -167,7 +223,7 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         short_column(RawOperazione, "codice_macchinario", 30),
         short_column(RawOperazione, "errore_messaggio", 120),
     )
-    list_filter = ("stato", RicevutoFilter, EsecuzioneFilter, LottoFilter)
+    list_filter = ("stato", ErroriFilter, RicevutoFilter, EsecuzioneFilter, LottoFilter)
     list_defer = ("anomalia", "altri_campi", "avvisi")
     sortable_by = ("id_operazione", ricevuto)
     search_fields = ("uid", "codice_pezzo", "codice_macchinario")
@@ -184,31 +240,24 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
                     "errore_codice",
                     "tentativi",
                     elaborato,
-                    "vai_esecuzione",
-                    "vai_operazione",
                 )
             },
         ),
         (_("Record come ricevuto"), {"fields": (*RECEIVED, DECLARED, OTHERS, NOTICES)}),
-        (
-            _("Provenienza"),
-            {"fields": ("id_operazione", "uid", "vai_lotto", "indice", ricevuto)},
-        ),
+        (_("Ricezione"), {"fields": ("id_operazione", "uid", "indice", ricevuto)}),
     )
     readonly_fields = (
         "stato_badge",
         "uid",
         elaborato,
         ricevuto,
-        "vai_esecuzione",
-        "vai_operazione",
-        "vai_lotto",
         *RECEIVED,
         DECLARED,
         OTHERS,
         NOTICES,
+        DISCARDED_AT,
     )
-    actions = ("requeue",)
+    actions = ("requeue", "discard")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RawOperazione]:
         return super().get_queryset(request).select_related("esecuzione")
@@ -229,9 +278,12 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         return queryset.filter(found), False
 
     def get_urls(self) -> list[URLPattern]:
-        by_uid = self.admin_site.admin_view(self.by_uid)
-        name = "ingestion_rawoperazione_by_uid"
-        return [path("uid/<uuid:uid>/", by_uid, name=name), *super().get_urls()]
+        by_uid, discard = map(self.admin_site.admin_view, (self.by_uid, self.discard_view))
+        return [
+            path("uid/<uuid:uid>/", by_uid, name="ingestion_rawoperazione_by_uid"),
+            path("scarta/", discard, name="ingestion_rawoperazione_scarta"),
+            *super().get_urls(),
+        ]
 
     def by_uid(self, request: HttpRequest, uid: UUID) -> HttpResponse:
         """From an operation in MySQL to its record here, which is purged some day."""
@@ -257,13 +309,20 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         context = {**(extra_context or {}), "may_requeue": self.has_requeue_permission(request)}
         return super().change_view(request, object_id, form_url, context)
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Of a record set aside, also by whom, when and why."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or obj.scartato_il is None:
+            return fieldsets
+        scarto = (_("Scarto"), {"fields": ("scartato_da", DISCARDED_AT, "scartato_motivo")})
+        return (*fieldsets[:1], scarto, *fieldsets[1:])
+
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ingestion.change_rawoperazione")
 
     @admin.action(description=_("Rimetti in coda i record in errore"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[RawOperazione]) -> None:
-        ids = queryset.order_by().values_list("pk", flat=True)
-        number = services.requeue(ids, by=request.user.get_username())
+        number = requeue_and_tell(queryset, request)
         if not number:
             sentence = gettext(
                 "Nessun record rimesso in coda: fra quelli scelti nessuno è in errore."
@@ -277,39 +336,68 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         )
         messages.success(request, sentence % {"number": number})
 
+    @admin.action(description=_("Scarta i record in errore, con motivo"), permissions=["requeue"])
+    def discard(
+        self, request: HttpRequest, queryset: QuerySet[RawOperazione]
+    ) -> HttpResponse | None:
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: MOST_DISCARDED + 1])
+        if len(ids) > MOST_DISCARDED:
+            sentence = gettext("Troppi in una volta: al più %(number)s.")
+            messages.error(request, sentence % {"number": MOST_DISCARDED})
+            return None
+        return self._ask_why(request, ids, DiscardForm())
+
+    def discard_view(self, request: HttpRequest) -> HttpResponse:
+        """Asks why, ``?id=`` says of which one; posted with the reason, sets aside."""
+        if not self.has_requeue_permission(request):
+            raise PermissionDenied
+        given = request.POST if request.method == "POST" else request.GET
+        ids = [pk for text in given.getlist("id") if (pk := row_number(text)) is not None]
+        form = DiscardForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._ask_why(request, ids[:MOST_DISCARDED], form)
+        discarded = services.discard(
+            ids[:MOST_DISCARDED],
+            reason=form.cleaned_data["motivo"],
+            by=request.user.get_username(),
+            now=timezone.now(),
+            request_id=getattr(request, "request_id", ""),
+        )
+        tell_discarded(request, len(discarded), len(ids))
+        if len(ids) == 1:
+            return redirect("admin:ingestion_rawoperazione_change", ids[0])
+        return redirect("admin:ingestion_rawoperazione_changelist")
+
+    def _ask_why(self, request: HttpRequest, ids: list[int], form: "DiscardForm") -> HttpResponse:
+        rows = list(RawOperazione.objects.rejected().filter(pk__in=ids).order_by("pk"))
+        if not rows:
+            sentence = gettext("Nessun record da scartare: fra quelli scelti nessuno è in errore.")
+            messages.warning(request, sentence)
+            return redirect("admin:ingestion_rawoperazione_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Scarta con motivo"),
+            "rows": rows,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/ingestion/rawoperazione/scarta.html", context)
+
     @admin.display(description=_("stato"))
     def stato_badge(self, row: RawOperazione) -> SafeString:
+        if row.scartato_il:
+            return badge("waiting", _("In errore · scartato"))
         return badge(RAW_KIND[RawOperazione.Stato(row.stato)], row.get_stato_display())
 
-    @admin.display(description=_("esecuzione"))
-    def vai_esecuzione(self, row: RawOperazione) -> SafeString | str:
-        return link_to(row.esecuzione)
-
-    @admin.display(description=_("lotto"))
-    def vai_lotto(self, row: RawOperazione) -> SafeString | str:
-        if row.lotto_id is None:
-            return EMPTY
-        url = reverse("admin:ingestion_lottoricevuto_change", args=[row.lotto_id])
-        return format_html('<a href="{}">{}</a>', url, row.lotto_id)
-
-    @admin.display(description=_("operazione in produzione"))
-    def vai_operazione(self, row: RawOperazione) -> SafeString | str:
-        """Found by uid in the other database, which may be away."""
-        try:
-            number = Operazione.objects.filter(raw_uid=row.uid).values_list("pk", flat=True).first()
-        except DatabaseError:
-            return gettext("Il database di produzione (MySQL) ora non risponde.")
-        if number is None:
-            return EMPTY
-        url = reverse("admin:production_operazione_change", args=[number])
-        return format_html('<a href="{}">{}</a>', url, number)
+    def provenance_of(self, row: RawOperazione) -> list[Step]:
+        return provenance.of_raw(row)
 
 
 # --- Batches ------------------------------------------------------------------------------
 
 
 @admin.register(LottoRicevuto)
-class LottoRicevutoAdmin(ReadOnlyAdmin):
+class LottoRicevutoAdmin(ProvenanceMixin, ReadOnlyAdmin):
     ricevuto = moment_column(LottoRicevuto, "ricevuto_il")
 
     list_display = ("uuid", ricevuto, "nome_chiave", "flusso", "record")
@@ -368,6 +456,9 @@ class LottoRicevutoAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/ingestion/lottoricevuto/corpo.html", context)
 
+    def provenance_of(self, row: LottoRicevuto) -> list[Step]:
+        return provenance.of_batch(row)
+
     @admin.display(description=_("record per stato"))
     def per_stato(self, lotto: LottoRicevuto) -> SafeString | str:
         counts = (
@@ -406,8 +497,15 @@ def beginning_of(body: bytes) -> tuple[str, bool]:
 # --- Runs ---------------------------------------------------------------------------------
 
 
+def run_seconds(run: EsecuzioneEtl) -> float | None:
+    """Up to now if it has not ended; None if it has not begun."""
+    if run.iniziata_il is None:
+        return None
+    return ((run.finita_il or timezone.now()) - run.iniziata_il).total_seconds()
+
+
 @admin.register(EsecuzioneEtl)
-class EsecuzioneEtlAdmin(ReadOnlyAdmin):
+class EsecuzioneEtlAdmin(ProvenanceMixin, ReadOnlyAdmin):
     creata = moment_column(EsecuzioneEtl, "creata_il")
     iniziata = moment_column(EsecuzioneEtl, "iniziata_il")
     battito = moment_column(EsecuzioneEtl, "battito_il")
@@ -429,6 +527,7 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
     )
     list_filter = ("stato", "tipo", "origine")
     sortable_by = ("id",)
+    export_columns = {"durata": ((_("durata (s)"), run_seconds),)}
     fieldsets = (
         (
             None,
@@ -498,17 +597,16 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
         )
         return redirect("admin:ingestion_esecuzioneetl_changelist")
 
+    def provenance_of(self, row: EsecuzioneEtl) -> list[Step]:
+        return provenance.of_run(row)
+
     @admin.display(description=_("stato"))
     def stato_badge(self, run: EsecuzioneEtl) -> SafeString:
         return badge(RUN_KIND[EsecuzioneEtl.Stato(run.stato)], run.get_stato_display())
 
     @admin.display(description=_("durata"))
     def durata(self, run: EsecuzioneEtl) -> str:
-        if run.iniziata_il is None:
-            return EMPTY
-        return readable_duration(
-            ((run.finita_il or timezone.now()) - run.iniziata_il).total_seconds()
-        )
+        return readable_duration(run_seconds(run))
 
     @admin.display(description=_("record in errore"))
     def vai_errori(self, run: EsecuzioneEtl) -> SafeString | str:
@@ -533,7 +631,7 @@ def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> N
     """
     if not may_start_runs(request):
         raise PermissionDenied
-    living = runs.living_run(tipo, timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS))
+    living = runs.living_run(tipo, settings.RUN_DEAD_AFTER)
     if living:
         messages.warning(request, format_html(active, link_to(living)))
         return

@@ -32,12 +32,16 @@ class Mark(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An answer as it left, to be given again byte for byte, and the run that it names."""
+    """An answer as it left, to be given again byte for byte, and the run that it names.
+
+    ``trasferisce``: the request also asked for a transfer.
+    """
 
     stato: int
     intestazioni: dict[str, str]
     corpo: str
     esecuzione: int | None = None
+    trasferisce: bool = False
 
 
 def mark_of(headers: Mapping[str, str], sha256: str, dedup: timedelta) -> Mark | None:

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, Sum
 
-from ingestion.models import LottoRicevuto, RawOperazione
+from ingestion.models import Eliminazione, LottoRicevuto, RawOperazione
 from ingestion.transfer.build import REPEATED_ON_FORGIATURA, pezzi_prodotti
 from ingestion.transfer.parse import ParsedRecord, parse
 from ingestion.transfer.records import CleanRecord, DoubleHour, RawRecord
@@ -88,6 +88,30 @@ def lotti_completi() -> Iterator[Problem]:
 
 
 @invariant
+def eliminati_tornano() -> Iterator[Problem]:
+    """The purged of every day = those of the batches + those that came without one."""
+    while True:
+        by_day, by_batch = _purged_by_day(), _purged_by_batch()
+        if by_day == _purged_by_day():  # no purge wrote to both between the two readings
+            break
+    if by_day != by_batch:
+        yield Problem(
+            "eliminati_tornano",
+            "eliminazione",
+            f"Eliminati {by_day} record con lotto, ma i lotti ne contano {by_batch}.",
+        )
+
+
+def _purged_by_day() -> int:
+    with_batch = F("record") - F("senza_lotto") - F("dei_lotti")
+    return Eliminazione.objects.aggregate(all=Sum(with_batch))["all"] or 0
+
+
+def _purged_by_batch() -> int:
+    return LottoRicevuto.objects.aggregate(all=Sum("eliminati"))["all"] or 0
+
+
+@invariant
 def trasferiti_caricati() -> Iterator[Problem]:
     """PROCESSED ⇔ loaded."""
     for stato, must_be_loaded in ((Stato.PROCESSED, True), (Stato.ERROR, False)):
@@ -128,21 +152,12 @@ def un_dettaglio_ciascuna() -> Iterator[Problem]:
 
 
 @invariant
-def valori_uguali() -> Iterator[Problem]:
-    """Values equal the parsed record, field by field; one anomaly per nulled field."""
-    for raws in _raw_chunks(Stato.PROCESSED):
-        stored_rows = _stored(raws)
-        anomalies = _anomalies_of([row["id_operazione"] for row in stored_rows.values()])
-        for raw in raws:
-            if stored := stored_rows.get(raw.uid):
-                yield from _compare(parse(raw), stored, anomalies[stored["id_operazione"]])
+def record_caricati() -> Iterator[Problem]:
+    """Two invariants in one reading of what was loaded.
 
-
-@invariant
-def derivati_coerenti() -> Iterator[Problem]:
-    """What was computed follows from what is stored beside it, and each anomaly is there once.
-
-    Only what cannot drift: limits, synonyms and catalogue may have changed since the load.
+    ``valori_uguali``: values equal the parsed record, field by field; one anomaly per nulled field.
+    ``derivati_coerenti``: what was computed follows from what is stored beside it, and each anomaly
+    is there once. Only what cannot drift: limits, synonyms and catalogue may have changed since.
     """
     words = {word: stop.codice for stop in TipoFermo.objects.all() for word in stop.words()}
     for raws in _raw_chunks(Stato.PROCESSED):
@@ -151,10 +166,9 @@ def derivati_coerenti() -> Iterator[Problem]:
         anomalies, declared = _anomalies_of(ids), _declared_kinds(ids)
         for raw in raws:
             if stored := stored_rows.get(raw.uid):
-                pk = stored["id_operazione"]
-                for told in _incoherent(
-                    parse(raw), stored, anomalies[pk], declared.get(pk, []), words
-                ):
+                pk, parsed = stored["id_operazione"], parse(raw)
+                yield from _compare(parsed, stored, anomalies[pk])
+                for told in _incoherent(parsed, stored, anomalies[pk], declared.get(pk, []), words):
                     yield Problem("derivati_coerenti", f"operazione {pk}", told)
 
 

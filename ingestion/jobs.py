@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from ingestion import run_queue
+from ingestion import purge, run_queue
 from ingestion.models import EsecuzioneEtl
 from ingestion.transfer import pipeline
 from ingestion.transfer.records import Limits
@@ -41,8 +41,7 @@ def transfer_now(
     ``patience`` (what becomes of the run: ``run_queue.start_or_give_way``).
     """
     options = transfer_options(limit)
-    dead_after = timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS)
-    run_queue.start_or_give_way(run, dead_after, patience)
+    run_queue.start_or_give_way(run, settings.RUN_DEAD_AFTER, patience)
     return pipeline.transfer(run, options, on_progress)
 
 
@@ -54,3 +53,26 @@ def run_transfer(run_id: int) -> str:
 def scheduled_transfer() -> str:
     """The hourly task (minute 5)."""
     return run_queue.run_scheduled(EsecuzioneEtl.Tipo.TRANSFER, transfer_now, logger)
+
+
+def purge_options() -> purge.Options:
+    return purge.Options(raw_days=settings.RAW_GIORNI, run_days=settings.ESECUZIONI_GIORNI)
+
+
+def purge_now(
+    run: EsecuzioneEtl,
+    *,
+    patience: timedelta = timedelta(0),
+    on_progress: purge.Progress | None = None,
+) -> EsecuzioneEtl:
+    """Starts a queued run and purges; schedule and command call it.
+
+    Raises ``runs.RunAlreadyActive`` when another purge is in course for longer than ``patience``.
+    """
+    run_queue.start_or_give_way(run, settings.RUN_DEAD_AFTER, patience)
+    return purge.purge(run, purge_options(), on_progress)
+
+
+def scheduled_purge() -> str:
+    """The daily task."""
+    return run_queue.run_scheduled(EsecuzioneEtl.Tipo.PULIZIA, purge_now, logger)

@@ -91,9 +91,12 @@ def receive(post: Post, dedup: timedelta, encode: Encode) -> Reply:
 
 
 def _replay(first: LottoRicevuto, mark: Mark, post: Post, encode: Encode) -> Reply:
-    """The first answer again; by its bytes alone a request is only said to be a duplicate."""
+    """The first answer again. What is known by its bytes alone, or was first sent to the other
+    endpoint, is only said to be a duplicate.
+    """
     logger.info("batch %s: sent again", first.uuid, extra={"request_id": post.request_id})
-    if not mark.per_corpo and (answer := idempotency.answer_of(first)):
+    answer = None if mark.per_corpo else idempotency.answer_of(first)
+    if answer and answer.trasferisce == post.start_transfer:
         return Reply(answer, ripetuta=True)
     run = _run_of(first, post) if post.start_transfer else None
     receipt = Receipt(first.uuid, first.record, 0, run, duplicato=True)
@@ -127,7 +130,7 @@ def store_lotto(
 
 def _store_and_answer(post: Post, sha256: str, mark: Mark | None, encode: Encode) -> Answer:
     receipt = _store(post, sha256, mark)
-    answer = encode(receipt)
+    answer = encode(receipt)._replace(trasferisce=post.start_transfer)
     LottoRicevuto.objects.filter(pk=receipt.lotto).update(risposta=answer._asdict())
     return answer
 

@@ -1,40 +1,113 @@
-"""How a log line looks and where it goes; several processes write the same files."""
+"""Writing log lines: several processes append to the same files, and rotate them."""
 
 import logging
-import logging.handlers
+import os
+import stat
 import time
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
 
-CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
+from logviewer import files
+from logviewer.context import NONE, current_request, current_run
+from logviewer.lines import SHORTEST_SECRET, escaped, redacted, shortened
 
 
 class LineFormatter(logging.Formatter):
     """``2024-12-20T10:00:00.123Z INFO run=12 req=ab12 message``: one line an event, UTC.
 
-    Control characters are escaped, so that no value can forge a line.
+    ``secrets``: values that no line may show, whatever event brings them.
     """
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        self.secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+
     def format(self, record: logging.LogRecord) -> str:
-        run = getattr(record, "esecuzione", "-")
-        request = getattr(record, "request_id", "-")
+        run = _word(getattr(record, "esecuzione", None) or current_run.get())
+        request = _word(getattr(record, "request_id", None) or current_request.get())
         message = record.getMessage()
-        if record.exc_info:
-            message = f"{message} {self.formatException(record.exc_info)}"
+        if record.exc_info and record.exc_info[1]:
+            message = f"{message} {origin_of(record.exc_info[1])}"
         line = f"{self.formatTime(record)} {record.levelname} run={run} req={request} {message}"
-        return line.translate(CONTROL)
+        return shortened(escaped(redacted(line, self.secrets)))
 
 
-class QuietWatchedFileHandler(logging.handlers.WatchedFileHandler):
-    """Appends to a file that another process may rename; a full disk never fails the caller."""
+def _word(value: Any) -> str:
+    """A value without spaces, so that the line can be taken apart again."""
+    return "_".join(str(value).split()) or NONE
+
+
+def origin_of(error: BaseException) -> str:
+    """The classes of an exception and of its causes, and the places that it passed.
+
+    Never its own text: a driver, a parser or a conversion puts the value into it.
+    """
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
+        chain.append(cause)
+    return " caused by ".join(
+        f"{type(each).__name__}{_places(each.__traceback__)}" for each in chain
+    )
+
+
+def _places(trace: TracebackType | None) -> str:
+    places = [
+        f"{frame.f_globals.get('__name__')}:{number} {frame.f_code.co_name}"
+        for frame, number in traceback.walk_tb(trace)
+    ]
+    return f" [{' > '.join(places)}]" if places else ""
+
+
+class SharedFileHandler(logging.Handler):
+    """Appends each line to a file that other processes append to, and that they may rename.
+
+    ``max_bytes``: beyond them the file becomes ``<name>.1``, of ``copies`` that are kept. A disk
+    that is full or cannot be written never fails the caller, nor does it say so: stderr may be
+    on the same disk.
+    """
+
+    def __init__(self, filename: str | Path, max_bytes: int, copies: int) -> None:
+        super().__init__()
+        self.path = Path(filename)
+        self.max_bytes = max_bytes
+        self.copies = copies
 
     def emit(self, record: logging.LogRecord) -> None:
+        line = self._line(record) + "\n"
         try:
-            super().emit(record)
+            self._append(line.encode("utf-8", "backslashreplace"))
         except OSError:
-            self.handleError(record)
+            return
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Says nothing: stderr may sit on the same full disk."""
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except Exception as error:  # noqa: BLE001 - the caller's values, of any class
+            record.args = ()
+            record.exc_info = None
+            record.msg = f"line of {record.module}:{record.lineno} lost: {type(error).__name__}"
+            return self.format(record)
+
+    def _append(self, line: bytes) -> None:
+        while True:
+            with files.locked(self.path) as descriptor:
+                status = os.fstat(descriptor)
+                full = status.st_size > 0 and status.st_size + len(line) > self.max_bytes
+                if not (full and stat.S_ISREG(status.st_mode) and self._rotated()):
+                    files.write_line(descriptor, line, status.st_size)
+                    return
+
+    def _rotated(self) -> bool:
+        """Better a file that is too long than a line lost."""
+        try:
+            files.rotate(self.path, self.copies)
+        except OSError:
+            return False
+        return True

@@ -5,6 +5,7 @@ correcting a stock figure. Saving a page writes only the columns that were chang
 orders job changes the others at the same time.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -26,7 +27,7 @@ from django.views.decorators.http import require_POST
 
 from ingestion.admin import may_start_runs, start_run
 from ingestion.models import EsecuzioneEtl
-from orders import services
+from orders import charts, figures, provenance, services
 from orders.admin_acts import (
     CANCEL,
     MAX_QUANTITY,
@@ -42,10 +43,12 @@ from orders.admin_acts import (
 from orders.admin_columns import (
     PRODUCTION_COLUMNS,
     STOCK_COLUMNS,
+    AttenzioneFilter,
     ClienteFilter,
     DataFineFilter,
     DataInizioFilter,
     GivenClienteFilter,
+    GivenEsecuzioneFilter,
     GivenMagazzinoFilter,
     MovimentoFilter,
     OrdineFilter,
@@ -54,6 +57,7 @@ from orders.admin_columns import (
     day_column,
     note_staged,
     order_stock_table,
+    pieces_produced,
     production_table,
     progress,
     state_badge,
@@ -77,13 +81,18 @@ from production.admin_lists import (
     badge,
     moment_column,
 )
+from production.drawing import Chart
 from production.models import Operazione
+from production.provenance import ProvenanceMixin, Step, of_operation
 
 
 class TablesMixin:
     """A page with tables below the form, and buttons for the acts that fit the row now."""
 
     def tables_of(self, row: Any) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def chart_of(self, row: Any) -> Chart:
         raise NotImplementedError
 
     def acts_on(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
@@ -100,7 +109,11 @@ class TablesMixin:
         obj: Any = None,
     ) -> HttpResponse:
         if obj:
-            context |= {"tables": self.tables_of(obj), "acts": self.acts_on(request, obj)}
+            context |= {
+                "tables": self.tables_of(obj),
+                "acts": self.acts_on(request, obj),
+                "chart": self.chart_of(obj),
+            }
         render = super().render_change_form  # type: ignore[misc]
         return render(request, context, add, change, form_url, obj)
 
@@ -205,6 +218,13 @@ class RigaInline(OperazioneInline, admin.TabularInline):
 # --- Orders -------------------------------------------------------------------------------
 
 
+def pieces_made(order: Any) -> int | None:
+    """None for an order without lines."""
+    if order.pezzi_totali is None:
+        return None
+    return int(order.pezzi_totali - order.pezzi_rimanenti)
+
+
 DATA_INIZIO = day_column(Ordine, "data_inizio")
 DATA_FINE = day_column(Ordine, "data_fine")
 CONFERMATO = moment_column(Ordine, "confermato_il")
@@ -214,12 +234,22 @@ CONFERMATO = moment_column(Ordine, "confermato_il")
 class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
     list_display = ("id_ordine", "cliente", "stato_badge", "avanzamento", DATA_INIZIO, DATA_FINE)
     list_select_related = ("cliente",)
-    list_filter = ("stato", DataInizioFilter, DataFineFilter, ClienteFilter, GivenClienteFilter)
+    list_filter = (
+        "stato",
+        AttenzioneFilter,
+        DataInizioFilter,
+        DataFineFilter,
+        ClienteFilter,
+        GivenClienteFilter,
+    )
     sortable_by = ("id_ordine", DATA_INIZIO, DATA_FINE)
     search_help_text = _("Numero dell'ordine.")
     autocomplete_fields = ("cliente",)
     readonly_fields = ("stato_badge", "avanzamento", DATA_INIZIO, DATA_FINE, CONFERMATO)
     actions = None
+    export_columns = {
+        "avanzamento": ((_("fatti"), pieces_made), (_("ordinati"), "pezzi_totali")),
+    }
 
     # --- What is shown ---
 
@@ -233,10 +263,8 @@ class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
         orders = super().get_queryset(request)
         return orders.annotate(pezzi_totali=total, pezzi_rimanenti=left, ha_produzione=made)
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        changelist = super().get_changelist_instance(request)
-        note_staged(changelist.result_list)
-        return changelist
+    def note_rows(self, rows: list[Any]) -> None:
+        note_staged(rows)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -267,6 +295,10 @@ class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
 
     def tables_of(self, order: Ordine) -> list[dict[str, Any]]:
         return [production_table(order), order_stock_table(order)]
+
+    def chart_of(self, order: Ordine) -> Chart:
+        closed = order.data_fine or order.stato != Ordine.Stato.IN_ATTESA
+        return charts.burn_down_chart(figures.burn_down(order), timezone.now(), closed=bool(closed))
 
     def acts_on(self, request: HttpRequest, order: Ordine) -> list[tuple[str, Any]]:
         return [
@@ -401,6 +433,7 @@ def may_change(request: HttpRequest) -> bool:
 
 
 AGGIORNATO = moment_column(Magazzino, "data_ultimo_aggiornamento")
+CHART_DAYS = 30
 
 
 @admin.register(Magazzino)
@@ -461,6 +494,11 @@ class MagazzinoAdmin(TablesMixin, EditableAdmin):
     def tables_of(self, row: Magazzino) -> list[dict[str, Any]]:
         return [stock_table(row.pk)]
 
+    def chart_of(self, row: Magazzino) -> Chart:
+        now = timezone.now()
+        levels = figures.stock_levels(row, now - timedelta(days=CHART_DAYS))
+        return charts.stock_chart(levels, now, CHART_DAYS, row.scorta_minima)
+
     def acts_on(self, request: HttpRequest, row: Magazzino) -> list[tuple[str, Any]]:
         if not self.has_change_permission(request, row):
             return []
@@ -519,15 +557,19 @@ class MagazzinoAdmin(TablesMixin, EditableAdmin):
 
 
 @admin.register(MovimentoProduzione)
-class MovimentoProduzioneAdmin(ReadOnlyAdmin):
+class MovimentoProduzioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
     list_display = PRODUCTION_COLUMNS
-    list_filter = ("esito", MovimentoFilter, PezzoFilter, OrdineFilter)
+    export_columns = {"prodotti": ((_("prodotti"), pieces_produced),)}
+    list_filter = ("esito", MovimentoFilter, PezzoFilter, OrdineFilter, GivenEsecuzioneFilter)
     fields = PRODUCTION_COLUMNS
     readonly_fields = PRODUCTION_COLUMNS
 
+    def provenance_of(self, row: MovimentoProduzione) -> list[Step]:
+        return of_operation(row.operazione)
+
 
 @admin.register(MovimentoMagazzino)
-class MovimentoMagazzinoAdmin(ReadOnlyAdmin):
+class MovimentoMagazzinoAdmin(ProvenanceMixin, ReadOnlyAdmin):
     list_display = STOCK_COLUMNS
     list_select_related = ("magazzino",)
     list_filter = (
@@ -540,6 +582,9 @@ class MovimentoMagazzinoAdmin(ReadOnlyAdmin):
     fields = STOCK_COLUMNS
     readonly_fields = STOCK_COLUMNS
 
+    def provenance_of(self, row: MovimentoMagazzino) -> list[Step]:
+        return provenance.of_stock(row)
+
 
 # --- Customers ----------------------------------------------------------------------------
 
@@ -548,6 +593,7 @@ class MovimentoMagazzinoAdmin(ReadOnlyAdmin):
 class ClienteAdmin(EditableAdmin):
     search_fields = ("nome", "partita_iva")
     list_display = ("nome", "partita_iva", "vai_ordini")
+    export_columns = {"vai_ordini": ()}
     readonly_fields = ("vai_ordini",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
-from django.db.models import F, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -164,7 +166,11 @@ def esito(row: MovimentoProduzione) -> SafeString:
 def prodotti(row: MovimentoProduzione) -> str:
     """What the operation made, fractions too: a CNC cycle may make a third of a piece."""
     whole = row.pezzi_us % PIECE == 0
-    return number_format(round(row.pezzi_us / PIECE, 2), 0 if whole else 2)
+    return number_format(pieces_produced(row), 0 if whole else 2)
+
+
+def pieces_produced(row: MovimentoProduzione) -> float:
+    return round(row.pezzi_us / PIECE, 2)
 
 
 @admin.display(description=_("pezzi finiti"))
@@ -303,6 +309,12 @@ class GivenClienteFilter(GivenTextFilter, NumberFilter):
     lookup = "cliente_id"
 
 
+class GivenEsecuzioneFilter(GivenTextFilter, NumberFilter):
+    title = _("esecuzione")
+    parameter = "esecuzione"
+    lookup = "esecuzione"
+
+
 class ClienteFilter(TextFilter):
     title = _("cliente")
     parameter = "cliente"
@@ -334,6 +346,30 @@ class ScortaPezzoFilter(PezzoFilter):
     lookup = "magazzino__pezzo"
 
 
+class AttenzioneFilter(admin.SimpleListFilter):
+    """Waiting orders that the start page counts."""
+
+    title = _("attenzione")
+    parameter_name = "attenzione"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [
+            ("ritardo", _("In ritardo")),
+            ("quasi", _("Quasi completi")),
+            ("senza_righe", _("Vuoti")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        today, days = timezone.localdate(), settings.ORDINI_IN_RITARDO_GIORNI
+        choices = {
+            "ritardo": lambda orders: orders.late(today, days),
+            "quasi": lambda orders: orders.nearly_done(),
+            "senza_righe": lambda orders: orders.without_lines(),
+        }
+        choice = choices.get(self.value() or "")
+        return choice(queryset) if choice else queryset
+
+
 class SottoScortaFilter(admin.SimpleListFilter):
     title = _("scorta")
     parameter_name = "scorta"
@@ -341,7 +377,7 @@ class SottoScortaFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
         return [("sotto", _("Sotto la scorta minima"))]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
         if self.value() != "sotto":
             return queryset
-        return queryset.filter(quantita_disponibile__lt=F("scorta_minima"))
+        return queryset.below_minimum()

@@ -27,7 +27,7 @@ def update_now(
 
     Raises ``runs.RunAlreadyActive`` when another update is in course for longer than ``patience``.
     """
-    run_queue.start_or_give_way(run, timedelta(seconds=settings.RUN_DEAD_AFTER_SECONDS), patience)
+    run_queue.start_or_give_way(run, settings.RUN_DEAD_AFTER, patience)
     return counting.update_orders(run, counting_options(), on_progress)
 
 

@@ -4,11 +4,12 @@ What changes a remaining quantity or a stock figure leaves a ledger row in the s
 ``movimento_produzione`` (one per operation, ever) and ``movimento_magazzino``.
 """
 
+from datetime import date, timedelta
 from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from production.models import Acciaio, Operazione, Pezzo
@@ -33,6 +34,25 @@ class OrdineQuerySet(models.QuerySet["Ordine"]):
     def waiting(self) -> Self:
         """Orders that somebody placed and that still take pieces."""
         return self.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
+
+    def late(self, today: date, days: int) -> Self:
+        """Waiting since a start of ``days`` days ago or more; no order has a day it is due."""
+        return self.waiting().filter(data_inizio__lte=today - timedelta(days=days))
+
+    def nearly_done(self) -> Self:
+        """Waiting, with something left to make, and that is a tenth of its pieces at most."""
+        near = (
+            PezzoOrdine.objects.filter(ordine__stato=Ordine.Stato.IN_ATTESA, ordine__fittizio=False)
+            .order_by()
+            .values("ordine")
+            .annotate(totali=Sum("quantita_totale"), rimanenti=Sum("quantita_rimanente"))
+            .filter(rimanenti__gt=0, totali__gte=F("rimanenti") * 10)
+        )
+        return self.waiting().filter(pk__in=near.values("ordine"))
+
+    def without_lines(self) -> Self:
+        """Waiting for nothing: they never complete (domain.md)."""
+        return self.waiting().filter(linee=None)
 
 
 class Ordine(models.Model):
@@ -148,6 +168,11 @@ class PezzoOrdine(models.Model):
         return min(self.resi, self.quantita_rimanente)
 
 
+class MagazzinoQuerySet(models.QuerySet["Magazzino"]):
+    def below_minimum(self) -> Self:
+        return self.filter(quantita_disponibile__lt=F("scorta_minima"))
+
+
 class Magazzino(models.Model):
     """Stock of one piece (or of one steel, which the portal does not move).
 
@@ -188,6 +213,8 @@ class Magazzino(models.Model):
         _("giacenza iniziale"), null=True, blank=True, editable=False
     )
     prodotti_us = models.BigIntegerField(default=0, db_default=0, editable=False)
+
+    objects = MagazzinoQuerySet.as_manager()
 
     class Meta:
         db_table = "magazzino"

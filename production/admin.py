@@ -12,22 +12,24 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from production import anomaly_admin, provenance
+from production.admin_filters import (
+    InizioFilter,
+    LavorazioneFilter,
+    MacchinarioFilter,
+    PezzoFilter,
+)
 from production.admin_lists import (
     EMPTY,
-    DateRangeFilter,
     EditableAdmin,
-    MasterDataFilter,
     NumberSearchMixin,
     ReadOnlyAdmin,
     ReadOnlyMixin,
-    TextFilter,
     badge,
-    breakable,
     moment_column,
     readable_duration,
-    row_number,
-    short_column,
 )
+from production.anomaly_pages import state_badge
 from production.models import (
     Acciaio,
     Anomalia,
@@ -42,76 +44,15 @@ from production.models import (
     TipoFermo,
     TipoOperazione,
 )
+from production.provenance import ProvenanceMixin, Step
+
+__all__ = ["PezzoFilter", "anomaly_admin"]  # used by the orders' pages; registers itself
 
 ESITO_KIND = {
     Esito.CONFORME: "ok",
     Esito.FUORI_SPECIFICA: "error",
     Esito.NON_VALUTABILE: "waiting",
 }
-
-# --- Filters ------------------------------------------------------------------------------
-
-
-class PezzoFilter(MasterDataFilter):
-    title = _("pezzo")
-    parameter = "pezzo"
-    lookup = "pezzo"
-    master = Pezzo
-    words = ("codice_pezzo", "nome")
-
-
-class MacchinarioFilter(MasterDataFilter):
-    title = _("macchinario")
-    parameter = "macchinario"
-    lookup = "macchinario"
-    master = Macchinario
-    words = ("codice_macchinario", "tipo")
-
-
-class AnomaliaPezzoFilter(PezzoFilter):
-    lookup = "operazione__pezzo"
-
-
-class AnomaliaMacchinarioFilter(MacchinarioFilter):
-    lookup = "operazione__macchinario"
-
-
-class TipoAnomaliaFilter(TextFilter):
-    title = _("tipo di anomalia")
-    parameter = "tipo"
-    inputs_template = "admin/filter_inputs/select.html"
-
-    def options(self) -> list[tuple[str, Any]]:
-        return [(str(kind.pk), kind) for kind in Anomalia.objects.all()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.text:
-            return queryset
-        return queryset.filter(anomalia_id=row_number(self.text))
-
-
-class InizioFilter(DateRangeFilter):
-    title = _("inizio")
-    field = "timestamp_inizio"
-
-
-class CreataFilter(DateRangeFilter):
-    title = _("data di caricamento")
-    field = "creata_il"
-
-
-class LavorazioneFilter(admin.SimpleListFilter):
-    """Without "unknown", which is rare and has no index: those are the anomalies of type 101."""
-
-    title = _("lavorazione")
-    parameter_name = "tipo_operazione"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
-        return list(TipoOperazione.choices)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(tipo_operazione=self.value()) if self.value() else queryset
-
 
 # --- Operations and anomalies -------------------------------------------------------------
 
@@ -157,13 +98,30 @@ class CncInline(OperazioneInline, admin.TabularInline):
 
 class AnomaliaInline(OperazioneInline, admin.TabularInline):
     model = AnomaliaOperazione
-    fields = ("anomalia", "campo", "valore_ricevuto", "note", "origine", "creata")
-    readonly_fields = ("creata",)
+    fields = (
+        "vai_anomalia",
+        "stato_badge",
+        "campo",
+        "valore_ricevuto",
+        "note",
+        "origine",
+        "creata",
+    )
+    readonly_fields = ("vai_anomalia", "stato_badge", "creata")
     ordering = ("internal_id",)
     creata = staticmethod(moment_column(AnomaliaOperazione, "creata_il"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("anomalia")
+
+    @admin.display(description=_("anomalia"))
+    def vai_anomalia(self, row: AnomaliaOperazione) -> SafeString:
+        url = reverse("admin:production_anomaliaoperazione_change", args=[row.pk])
+        return format_html('<a href="{}">{}</a>', url, row.anomalia)
+
+    @admin.display(description=_("stato"))
+    def stato_badge(self, row: AnomaliaOperazione) -> SafeString:
+        return state_badge(row.stato)
 
 
 DETAIL_INLINES: dict[str | None, type[Any]] = {
@@ -173,7 +131,7 @@ DETAIL_INLINES: dict[str | None, type[Any]] = {
 
 
 @admin.register(Operazione)
-class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
+class OperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin):
     inizio = moment_column(Operazione, "timestamp_inizio")
     fine = moment_column(Operazione, "timestamp_fine")
 
@@ -191,6 +149,10 @@ class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
     list_select_related = ("pezzo", "macchinario", "operatore")
     list_filter = (LavorazioneFilter, InizioFilter, PezzoFilter, MacchinarioFilter)
     sortable_by = ("id_operazione", inizio)
+    export_columns = {
+        "durata_leggibile": ((_("durata (s)"), "durata"),),
+        "numero_anomalie": ((_("anomalie"), "anomalies_number"),),
+    }
     search_help_text = _("Numero dell'operazione.")
     fields = (
         "lavorazione",
@@ -235,72 +197,14 @@ class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
 
     @admin.display(description=_("record ricevuto"))
     def record_ricevuto(self, row: Operazione) -> SafeString | str:
-        """The address is all that is known here of the raw record: it lives in PostgreSQL."""
+        """By the address that says so where the record is no longer kept."""
         if row.raw_uid is None:
             return EMPTY
         url = reverse("admin:ingestion_rawoperazione_by_uid", args=[row.raw_uid])
         return format_html('<a href="{}">{}</a>', url, row.raw_uid)
 
-
-@admin.register(AnomaliaOperazione)
-class AnomaliaOperazioneAdmin(ReadOnlyAdmin):
-    creata = moment_column(AnomaliaOperazione, "creata_il")
-    valore = short_column(AnomaliaOperazione, "valore_ricevuto", 40)
-    nota = short_column(AnomaliaOperazione, "note", 160)
-
-    list_display = (
-        creata,
-        "tipo",
-        "pezzo",
-        "macchinario",
-        "campo_ricevuto",
-        valore,
-        nota,
-        "origine",
-        "vai_operazione",
-    )
-    list_select_related = ("anomalia", "operazione")
-    list_filter = (
-        TipoAnomaliaFilter,
-        "origine",
-        CreataFilter,
-        AnomaliaPezzoFilter,
-        AnomaliaMacchinarioFilter,
-    )
-    sortable_by = (creata,)
-    fields = (
-        "anomalia",
-        "vai_operazione",
-        "pezzo",
-        "macchinario",
-        "campo",
-        "valore_ricevuto",
-        "note",
-        "origine",
-        creata,
-    )
-    readonly_fields = ("vai_operazione", "pezzo", "macchinario", creata)
-
-    @admin.display(description=_("anomalia"))
-    def tipo(self, row: AnomaliaOperazione) -> SafeString:
-        return breakable(row.anomalia)
-
-    @admin.display(description=_("campo"))
-    def campo_ricevuto(self, row: AnomaliaOperazione) -> SafeString | str:
-        return breakable(row.campo) if row.campo else EMPTY
-
-    @admin.display(description=_("pezzo"))
-    def pezzo(self, row: AnomaliaOperazione) -> str:
-        return row.operazione.pezzo_id or EMPTY
-
-    @admin.display(description=_("macchinario"))
-    def macchinario(self, row: AnomaliaOperazione) -> str:
-        return row.operazione.macchinario_id or EMPTY
-
-    @admin.display(description=_("operazione"))
-    def vai_operazione(self, row: AnomaliaOperazione) -> SafeString:
-        url = reverse("admin:production_operazione_change", args=[row.operazione_id])
-        return format_html('<a href="{}">{}</a>', url, row.operazione_id)
+    def provenance_of(self, row: Operazione) -> list[Step]:
+        return provenance.of_operation(row)
 
 
 # --- Master data --------------------------------------------------------------------------

@@ -23,6 +23,8 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
+from production.exports import ExportMixin
+
 COUNT_LIMIT = 10_000
 EMPTY = "—"  # also the site's empty_value_display
 FIRST_DAY = date(2000, 1, 1)
@@ -58,10 +60,15 @@ class FastChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        keys = list(self.result_list.values_list("pk", flat=True))
+        self.result_list = self.rows(list(self.result_list.values_list("pk", flat=True)))
+
+    def rows(self, keys: Sequence[Any]) -> list[Any]:
+        """The rows with these keys, in their order, as the list shows them."""
         heavy = getattr(self.model_admin, "list_defer", ())
-        rows = self.apply_select_related(self.root_queryset).defer(*heavy).in_bulk(keys)
-        self.result_list = [rows[key] for key in keys if key in rows]
+        found = self.apply_select_related(self.root_queryset).defer(*heavy).in_bulk(keys)
+        rows = [found[key] for key in keys if key in found]
+        self.model_admin.note_rows(rows)
+        return rows
 
     @property
     def forms(self) -> list["FormFilter"]:
@@ -98,7 +105,7 @@ class FastChangeList(ChangeList):
         return super().get_ordering(request, queryset)
 
 
-class FastListAdmin(admin.ModelAdmin):
+class FastListAdmin(ExportMixin):
     """``list_defer``: columns that the list does not need and the detail page does."""
 
     paginator = BoundedPaginator
@@ -236,6 +243,13 @@ class TextFilter(FormFilter):
     def options(self) -> list[tuple[str, Any]]:
         """For a filter whose ``inputs_template`` is the one with a list to choose from."""
         return []
+
+
+class GivenTextFilter(TextFilter):
+    """Reached by links from other pages; shown only while it is in force."""
+
+    def has_output(self) -> bool:
+        return self.is_set
 
 
 def matching(rows: QuerySet[Any], text: str, fields: Sequence[str]) -> QuerySet[Any]:

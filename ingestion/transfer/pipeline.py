@@ -152,7 +152,7 @@ def _close_stopped(
 ) -> EsecuzioneEtl:
     """Closes a run that could not go on; what it had not moved is still PENDING."""
     stato, reason = runs.stopped_because(error, run)
-    left = count_pending(scope_end)
+    left = runs.patiently(partial(count_pending, scope_end))
     tally.rimanenti = left if limit is None else min(left, limit - tally.letti)
     tally.letti += tally.rimanenti
     messaggio = f"{reason} {tally.rimanenti} record restano in attesa."

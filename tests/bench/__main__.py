@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
 
-NAMES = ("orders", "ordine")
+NAMES = ("orders", "ordine", "pages")
 SERVERS = ("DATABASE_URL", "PRODUCTION_DATABASE_URL")
 USAGE = 2
 

@@ -41,7 +41,7 @@ def make_master_data() -> None:
 def make_orders(first: int, count: int, stato: str, pezzi: int) -> None:
     """Orders of two lines each, for so many pieces a line; of COMPLETATO none are left to make."""
     day = "DATE_ADD('2020-01-01', INTERVAL n.n DIV 30 DAY)"
-    _insert(
+    insert(
         "ordine (id_ordine, data_inizio, data_fine, totale_pezzi, stato, fittizio)",
         f"n.n, {day}, {day if stato == 'COMPLETATO' else 'NULL'}, {2 * pezzi}, '{stato}', 0",
         first,
@@ -49,7 +49,7 @@ def make_orders(first: int, count: int, stato: str, pezzi: int) -> None:
     )
     left = 0 if stato == "COMPLETATO" else pezzi
     for line in range(2):
-        _insert(
+        insert(
             "pezzi_ordine (id_ordine, id_pezzo, quantita_totale, quantita_rimanente, prelevati)",
             f"n.n, {_piece(f'2 * n.n + {line}')}, {pezzi}, {left}, 0",
             first,
@@ -65,7 +65,7 @@ def make_operations(
     """
     order = f"{first_order} + (n.n - {first}) DIV 2 MOD {orders}"
     piece = _piece(f"2 * ({order}) + n.n MOD 2")
-    _insert(
+    insert(
         "operazioni (id_operazione, id_ordine, codice_pezzo, codice_macchinario, codice_operatore, "
         "timestamp_inizio, timestamp_fine, tipo_operazione, raw_uid, durata, da_contare)",
         f"n.n, {order}, {piece}, IF(n.n MOD 2, 'CNC01', 'FRG01'), 'OOP1', {_start()}, "
@@ -74,14 +74,14 @@ def make_operations(
         first,
         count,
     )
-    _insert(
+    insert(
         "forgiatura (id_operazione, peso_effettivo, temperatura_effettiva, esito)",
         "n.n, 11, 1000, 'CONFORME'",
         first,
         count,
         "n.n MOD 2 = 0",
     )
-    _insert(
+    insert(
         "cnc (id_operazione, numero_pezzi_ora, tipo_fermo, pezzi_prodotti)",
         "n.n, 3, 'NESSUNO', 1",
         first,
@@ -89,7 +89,7 @@ def make_operations(
         "n.n MOD 2 = 1",
     )
     if counted:
-        _insert(
+        insert(
             "movimento_produzione (id_operazione, id_ordine, codice_pezzo, esito, pezzi_us, pezzi, "
             "dati, eccedenza, esecuzione, creato_il)",
             f"n.n, {order}, {piece}, 'ORDINE', 3600000000, 1, 1, 0, 0, {_start()}",
@@ -122,7 +122,7 @@ def _uuid() -> str:
     return text if native else f"LOWER(REPLACE({text}, '-', ''))"
 
 
-def _insert(target: str, values: str, first: int, count: int, where: str = "TRUE") -> None:
+def insert(target: str, values: str, first: int, count: int, where: str = "TRUE") -> None:
     for start, size in _spans(first, count):
         numbers = NUMBERS.format(first=start, count=size)
         with connections[ALIAS].cursor() as cursor:

@@ -9,12 +9,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.e2e.mixed_records import body_of, mixed_cases, plant_records
+from tests.flow_engine import FlowEngine
 from tests.portal import LivePortal
 from tests.servers import MariadbServer, PostgresqlServer, Server, mariadb_server, postgresql_server
 
@@ -154,6 +156,27 @@ def test_postgresql_stopped(portal: LivePortal, postgresql: PostgresqlServer) ->
     assert portal.transfer()["stato"] == "OK"
     assert (portal.web.children(), portal.worker.pid) == (web, worker)
     assert_nothing_lost_or_doubled(portal, portal.count())
+
+
+def test_a_request_refused_for_postgresql_is_stored_when_it_comes_again(
+    portal: LivePortal, postgresql: PostgresqlServer
+) -> None:
+    """A 5xx is not remembered: the engine's own retry, and a key used again, store the rows."""
+    records = list(plant_records(20))
+    key = {"Idempotency-Key": "durante il guasto"}
+    engine = FlowEngine(portal.url, portal.key, scale=0.03, retries=8)
+    with ThreadPoolExecutor(1) as pool:
+        with stopped(postgresql):
+            refused = portal.post("/run-etl", records[10:], **key)
+            sending = pool.submit(engine.post, "/insert-postgres", records[:10])
+            portal.wait_until(lambda: engine.pauses, "the engine's first refusal")
+        assert sending.result().json["inseriti"] == 10
+    assert (refused.status, int(refused.headers["Retry-After"]) >= 5) == (503, True)
+    accepted = [portal.post("/run-etl", records[10:], **key) for _ in range(2)]
+    assert [answer.headers["Idempotency-Replayed"] for answer in accepted] == [None, "true"]
+    assert accepted[0].body == accepted[1].body
+    assert portal.follow(accepted[1]).json["esecuzione"]["stato"] == "OK"
+    assert_nothing_lost_or_doubled(portal, 20)
 
 
 def test_postgresql_killed_in_the_middle_of_a_transfer(

@@ -136,7 +136,9 @@ def test_no_way_leads_out_of_the_list(client_of, plant, parametri):
         assert client.get(url, follow=True).status_code == 200
 
 
-@pytest.mark.parametrize("elenco", ["", "auth", "evil.example", "/admin/", "production.cnc", "x" * 200])
+@pytest.mark.parametrize(
+    "elenco", ["", "auth", "evil.example", "/admin/", "production.cnc", "x" * 200]
+)
 def test_an_unknown_list_is_refused(client_of, plant, elenco):
     answer = save(client_of("anna"), elenco=elenco)
 
@@ -145,7 +147,10 @@ def test_an_unknown_list_is_refused(client_of, plant, elenco):
 
 
 def test_a_list_that_the_user_may_not_see_is_refused(client_of):
-    assert save(client_of("anna"), elenco="auth.user", parametri="is_active__exact=1").status_code == 403
+    assert (
+        save(client_of("anna"), elenco="auth.user", parametri="is_active__exact=1").status_code
+        == 403
+    )
 
 
 def test_a_filter_needs_a_name(client_of, plant):

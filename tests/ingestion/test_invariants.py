@@ -5,10 +5,11 @@ from django.db.models import F
 
 from ingestion import invariants, jobs
 from ingestion.invariants import INVARIANTS
-from ingestion.models import LottoRicevuto, RawOperazione
+from ingestion.models import Eliminazione, LottoRicevuto, RawOperazione
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
 from tests.builders import (
     make_esecuzione,
+    make_lotto,
     make_pezzo,
     make_posted,
     make_posted_cnc,
@@ -22,9 +23,9 @@ def report(only=None):
     """(invariant, message) of every problem found by all invariants, of whatever app."""
     return [
         (problem.invariante, problem.messaggio)
-        for name, invariant in INVARIANTS.items()
+        for invariant in INVARIANTS.values()
         for problem in invariant()
-        if only in (None, name)
+        if only in (None, problem.invariante)
     ]
 
 
@@ -110,6 +111,7 @@ def test_all_is_well_when_master_data_changed_since(loaded):
 def test_rows_that_were_purged_are_accounted_for(loaded):
     RawOperazione.objects.filter(uid=loaded[0].raw_uid).delete()
     LottoRicevuto.objects.update(eliminati=1)
+    Eliminazione.objects.create(giorno="2026-01-01", record=1)
 
     assert report() == []
 
@@ -144,6 +146,21 @@ def test_a_received_row_deleted_by_hand(loaded):
     assert report() == [
         ("lotti_completi", "Accettati 10 record: presenti 9, eliminati 0."),
     ]
+
+
+def test_the_purged_that_the_days_do_not_count():
+    lotto = make_lotto(record=3, eliminati=3)
+    (problem,) = INVARIANTS["eliminati_tornano"]()
+    assert problem.messaggio == "Eliminati 0 record con lotto, ma i lotti ne contano 3."
+
+    Eliminazione.objects.create(giorno="2026-01-01", record=5, senza_lotto=2)
+    assert report() == []
+
+    lotto.delete()
+    assert report("eliminati_tornano") != []
+
+    Eliminazione.objects.create(giorno="2026-01-02", lotti=1, dei_lotti=3)
+    assert report() == []
 
 
 def test_a_batch_that_lost_all_its_rows(loaded):

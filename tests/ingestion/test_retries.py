@@ -246,11 +246,12 @@ def test_a_run_that_failed_is_asked_for_again(api):
     assert stored() == (1, 2)
 
 
-def test_stored_first_then_to_be_run(api, plant, run_queue):
-    """The same bytes to the other endpoint: never twice, and the run is started."""
-    first = post(api, "/insert-postgres", BODY)
+@pytest.mark.parametrize("sent_by", [None, KEY, ACTION], ids=["bytes", "key", "action"])
+def test_stored_first_then_to_be_run(api, plant, run_queue, sent_by):
+    """The same to the other endpoint: never twice, and the run is started."""
+    first = post(api, "/insert-postgres", BODY, sent_by)
 
-    answer = post(api, "/run-etl", BODY)
+    answer = post(api, "/run-etl", BODY, sent_by)
 
     assert answer.status_code == 202
     assert answer.json()["lotto"] == first.json()["lotto"]
@@ -260,10 +261,11 @@ def test_stored_first_then_to_be_run(api, plant, run_queue):
     assert EsecuzioneEtl.objects.get().caricati == 2
 
 
-def test_run_first_then_to_be_stored(api):
-    first = post(api, "/run-etl", BODY)
+@pytest.mark.parametrize("sent_by", [None, KEY, ACTION], ids=["bytes", "key", "action"])
+def test_run_first_then_to_be_stored(api, sent_by):
+    first = post(api, "/run-etl", BODY, sent_by)
 
-    answer = post(api, "/insert-postgres", BODY)
+    answer = post(api, "/insert-postgres", BODY, sent_by)
 
     assert answer.status_code == 200
     assert answer.json()["lotto"] == first.json()["lotto"]

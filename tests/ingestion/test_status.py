@@ -84,39 +84,6 @@ def test_running_is_about_transfers():
     assert status.overview()["running"] is True
 
 
-# --- Late jobs ------------------------------------------------------------------------------
-
-TIPI = list(EsecuzioneEtl.Tipo)
-
-
-@pytest.mark.parametrize("tipo", TIPI)
-@pytest.mark.parametrize(("minutes", "late"), [(74, False), (76, True)])
-def test_a_job_is_late_75_minutes_after_its_last_success(tipo, minutes, late):
-    for each in TIPI:
-        ended(Stato.OK, minutes_ago=minutes if each == tipo else 0, tipo=each)
-        ended(Stato.ERRORE, tipo=each)
-
-    assert status.late_jobs() == [tipo] * late
-
-
-@pytest.mark.parametrize(("minutes", "late"), [(74, []), (76, TIPI)])
-def test_jobs_that_never_succeeded_are_late_after_the_first_run(minutes, late):
-    ended(Stato.ERRORE, creata_il=timezone.now() - timedelta(minutes=minutes))
-
-    assert status.late_jobs() == late
-
-
-@pytest.mark.parametrize(("minutes", "late"), [(74, []), (76, TIPI)])
-def test_jobs_that_never_ran_are_late_after_the_first_record(minutes, late):
-    make_raw_operazione(ricevuto_il=timezone.now() - timedelta(minutes=minutes))
-
-    assert status.late_jobs() == late
-
-
-def test_nothing_is_late_before_anything_happened():
-    assert status.late_jobs() == []
-
-
 # --- The worker and the databases -----------------------------------------------------------
 
 
@@ -143,12 +110,3 @@ def test_a_worker_is_alive_while_its_heart_beats():
 
     cache.delete(stat.key)  # it lives for three seconds
     assert status.worker() == {"vivo": False, "ultimo_battito": ""}
-
-
-def test_which_databases_answer(production_away):
-    assert status.reachable("default")
-    assert status.reachable("production")
-    with production_away():
-        assert not status.reachable("production")
-        assert not status.reachable("production")
-    assert status.reachable("production")

@@ -1,8 +1,5 @@
 """The maintainer's commands: what they print, what they change, and how they end."""
 
-import json
-from io import StringIO
-
 import pytest
 from django.core.management import CommandError, call_command
 from django.core.management import execute_from_command_line as run_line
@@ -17,27 +14,11 @@ from tests.builders import (
     make_raw_operazione,
     make_raw_operazioni,
 )
+from tests.commands import as_json, manage
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
 
 COUNTERS = ("letti", "caricati", "gia_presenti", "in_errore", "rimanenti")
-
-
-def manage(*line):
-    """Runs ``manage.py …``: (exit code, what it printed)."""
-    printed = StringIO()
-    try:
-        call_command(line[0], *line[1:], stdout=printed)
-    except SystemExit as exit_:
-        return exit_.code, printed.getvalue()
-    except CommandError:
-        return 1, printed.getvalue()
-    return 0, printed.getvalue()
-
-
-def as_json(*line):
-    code, printed = manage(*line, "--json")
-    return code, json.loads(printed)
 
 
 # --- transfer -------------------------------------------------------------------------------
