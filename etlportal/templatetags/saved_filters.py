@@ -1,0 +1,36 @@
+"""``{% saved_filters cl %}``: the links above a list, and the form that keeps its filter."""
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+
+from etlportal import saved_filters as service
+from etlportal.models import FiltroSalvato
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/saved_filters.html", takes_context=True)
+def saved_filters(context: RequestContext, cl: Any) -> dict[str, Any]:
+    """Nothing in the small window in which a related row is chosen."""
+    request: Any = context["request"]
+    elenco = cl.opts.label_lower
+    current = service.list_parameters(request.GET)
+    kept = [] if cl.is_popup else FiltroSalvato.objects.of(request.user, elenco)
+    return {
+        "elenco": elenco,
+        "saved": [_link(request.user, row, current) for row in kept],
+        "query": "" if cl.is_popup or not current else request.GET.urlencode(),
+        "may_share": service.may_share(request.user),
+    }
+
+
+def _link(user: Any, row: FiltroSalvato, current: service.Params) -> dict[str, Any]:
+    return {
+        "row": row,
+        "url": service.address(row.elenco, row.parametri),
+        "selected": row.parametri == current,
+        "by": "" if row.utente_id == user.pk else row.utente.get_username(),
+        "may_delete": service.may_delete(user, row),
+    }

@@ -1,0 +1,271 @@
+"""The logs in the admin: to read, to follow, to download, to clear. Files, not rows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from logviewer import clearing, files, options, reader
+from logviewer.models import Registro
+from logviewer.pages import LEVEL_LABELS, moment_text, shown_line
+
+SHOWN_LINES = 200
+LINES_CHOICES = (SHOWN_LINES, 1000, reader.MAX_LINES)
+BLOCK = 256 * 1024
+
+HOLDS = {
+    "etl": _("Esecuzioni, record ricevuti e record rifiutati"),
+    "periodic": _("Lavori pianificati"),
+    "postgresql": _(
+        "Database dei record ricevuti: collegamenti, errori, istruzioni lente, carichi"
+    ),
+    "mysql": _("Database di produzione: collegamenti, errori, istruzioni lente, carichi"),
+}
+AGES = (
+    ("", _("Sempre")),
+    ("1h", _("Ultima ora")),
+    ("24h", _("Ultime 24 ore")),
+    ("7d", _("Ultimi 7 giorni")),
+)
+FILTERS = ("level", "since", "dal", "esecuzione", "q", "lines")
+
+
+class StoredFile(NamedTuple):
+    """A log or a backup, as the first page lists it."""
+
+    name: str
+    file: str
+    holds: Any
+    bytes: int
+    modified: str
+
+
+def log_folder() -> Path:
+    return Path(settings.LOG_DIR)
+
+
+@admin.register(Registro)
+class RegistroAdmin(admin.ModelAdmin):
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("logviewer.view_logs")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_clear_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("logviewer.clear_logs")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            self._page_url("", self.overview, "registro_changelist"),
+            self._page_url("file/", self.file_page, "file"),
+            self._page_url("righe/", self.lines_json, "lines"),
+            self._page_url("scarica/", self.download, "download"),
+            self._page_url("copia/<str:name>/", self.download_backup, "backup"),
+            self._page_url("svuota/", self.clear_page, "clear"),
+        ]
+
+    def _page_url(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
+        return path(route, self.admin_site.admin_view(view), name=f"logviewer_{name}")
+
+    def page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        shared = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "may_clear": self.has_clear_permission(request),
+        }
+        return TemplateResponse(request, f"admin/logviewer/{template}.html", shared | context)
+
+    def require_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+    # --- Reading ----------------------------------------------------------------------------
+
+    def overview(self, request: HttpRequest) -> HttpResponse:
+        """The four logs and their backups."""
+        self.require_view(request)
+        return self.page(
+            request,
+            "overview",
+            title=gettext("Registri"),
+            logs=[_stored_log(name) for name in files.LOGS],
+            backups=[_stored_backup(backup) for backup in clearing.backups(log_folder())],
+        )
+
+    def file_page(self, request: HttpRequest) -> HttpResponse:
+        """One log, filtered: ``?file=etl&esecuzione=12&level=ERROR&since=2h&q=…&lines=1000``."""
+        self.require_view(request)
+        name = _name_in(request)
+        wanted, wrong = _wanted_in(request)
+        tail = reader.tail(files.log_path(log_folder(), name), wanted)
+        query = request.GET.urlencode()
+        return self.page(
+            request,
+            "file",
+            title=f"{name}.log",
+            name=name,
+            holds=HOLDS[name],
+            names=files.LOGS,
+            lines=[shown_line(line, name, request.user) for line in tail.lines],
+            truncated=tail.truncated,
+            wrong=wrong,
+            wanted=wanted,
+            given={name: request.GET.get(name, "") for name in FILTERS},
+            levels=LEVEL_LABELS,
+            ages=AGES,
+            lines_choices=LINES_CHOICES,
+            filtered=any(request.GET.get(name) for name in FILTERS),
+            lines_url=f"{reverse('admin:logviewer_lines')}?{query}",
+            run_url=_run_url(wanted.run, request),
+        )
+
+    def lines_json(self, request: HttpRequest) -> HttpResponse:
+        """The same lines for the page that follows the log."""
+        self.require_view(request)
+        name = _name_in(request)
+        tail = reader.tail(files.log_path(log_folder(), name), _wanted_in(request)[0])
+        lines = [shown_line(line, name, request.user)._asdict() for line in tail.lines]
+        return JsonResponse({"righe": lines, "troncato": tail.truncated})
+
+    # --- Downloads --------------------------------------------------------------------------
+
+    def download(self, request: HttpRequest) -> StreamingHttpResponse:
+        """A log with its rotated pieces, the oldest line first, as one text file."""
+        self.require_view(request)
+        name = _name_in(request)
+        path = files.log_path(log_folder(), name)
+        disposition = {"Content-Disposition": f'attachment; filename="{path.name}"'}
+        content_type = "text/plain; charset=utf-8"
+        return StreamingHttpResponse(_blocks(path), content_type=content_type, headers=disposition)
+
+    def download_backup(self, request: HttpRequest, name: str) -> FileResponse:
+        self.require_view(request)
+        for backup in clearing.backups(log_folder()):
+            if backup.name == name:
+                return FileResponse(
+                    backup.open("rb"),
+                    as_attachment=True,
+                    filename=name,
+                    content_type="application/gzip",
+                )
+        raise Http404
+
+    # --- Clearing ---------------------------------------------------------------------------
+
+    def clear_page(self, request: HttpRequest) -> HttpResponse:
+        """Asks first; clears on POST."""
+        if not self.has_clear_permission(request):
+            raise PermissionDenied
+        given = request.POST if request.method == "POST" else request.GET
+        try:
+            names = options.read_names(given.getlist("file"))
+        except options.BadOption as bad:
+            raise Http404 from bad
+        if request.method == "POST":
+            self._clear(request, names, backup="backup" in request.POST)
+            return redirect("admin:logviewer_registro_changelist")
+        return self.page(
+            request,
+            "clear",
+            title=gettext("Svuota i registri"),
+            names=names,
+            logs=[_stored_log(name) for name in names],
+        )
+
+    def _clear(self, request: HttpRequest, names: list[str], *, backup: bool) -> None:
+        who = clearing.Who(request.user.get_username(), "admin", getattr(request, "request_id", ""))
+        try:
+            cleared = clearing.clear_logs(log_folder(), names, backup=backup, who=who)
+        except clearing.AuditRefused:
+            sentence = gettext("Il registro di audit non si può scrivere: nulla è stato svuotato.")
+            messages.error(request, sentence)
+            return
+        except clearing.ClearFailed as failure:
+            cleared = failure.cleared
+            sentence = gettext(
+                "Non svuotati, e rimasti com'erano: %(names)s. Controllare spazio e permessi "
+                "della cartella dei registri."
+            )
+            messages.error(request, sentence % {"names": ", ".join(failure.failed)})
+        if cleared:
+            sentence = ngettext(
+                "Svuotato il registro %(names)s.", "Svuotati i registri %(names)s.", len(cleared)
+            )
+            messages.success(request, sentence % {"names": ", ".join(c.file for c in cleared)})
+
+
+def _name_in(request: HttpRequest) -> str:
+    name = request.GET.get("file", files.LOGS[0])
+    if name not in files.LOGS:
+        raise Http404
+    return name
+
+
+def _wanted_in(request: HttpRequest) -> tuple[reader.Wanted, str]:
+    """The filters, and the name of one that is wrong and was left out ("" when all are right).
+
+    ``dal``, a date-time of plant time as a browser writes it, goes before ``since``.
+    """
+    given = {name: request.GET.get(name, "") for name in FILTERS}
+    given["since"] = given.pop("dal") or given["since"]
+    given["lines"] = given["lines"] or str(SHOWN_LINES)
+    try:
+        return options.read_wanted(given), ""
+    except options.BadOption as bad:
+        return replace(reader.Wanted(), lines=SHOWN_LINES), bad.name
+
+
+def _run_url(run: int | None, request: HttpRequest) -> str:
+    if run is None or not request.user.has_perm("ingestion.view_esecuzioneetl"):
+        return ""
+    return reverse("admin:ingestion_esecuzioneetl_change", args=[run])
+
+
+def _stored_log(name: str) -> StoredFile:
+    path = files.log_path(log_folder(), name)
+    modified = moment_text(path.stat().st_mtime) if path.is_file() else ""
+    return StoredFile(name, path.name, HOLDS[name], clearing.size(path), modified)
+
+
+def _stored_backup(backup: Path) -> StoredFile:
+    status = backup.stat()
+    return StoredFile(backup.name, backup.name, "", status.st_size, moment_text(status.st_mtime))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    for piece in (*reversed(files.rotated_pieces(path)), path):
+        try:
+            file = piece.open("rb")
+        except FileNotFoundError:
+            continue
+        with file:
+            while block := file.read(BLOCK):
+                yield block

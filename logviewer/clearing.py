@@ -1,0 +1,217 @@
+"""Clearing logs, with a backup, while others write: no line lost, no backup overwritten.
+
+What is there is compressed first, beside the writers; then, holding the lock that every writer
+asks for, what came meanwhile; only then are the files removed. So whatever fails before, the
+log stays as it was.
+"""
+
+import gzip
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from logviewer import files
+
+audit = logging.getLogger("audit")
+
+CATCH_UP_BYTES = 256 * 1024  # what may be left to compress while the writers wait
+
+ABANDONED_SECONDS = 24 * 3600
+
+
+class Cleared(NamedTuple):
+    """A log that is empty now. ``byte``: what was removed; ``backup``: in the folder, or ""."""
+
+    file: str
+    byte: int
+    backup: str
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who asks, for the audit trail. ``origine``: api, admin or comando."""
+
+    nome: str
+    origine: str
+    request_id: str = ""
+
+
+class AuditRefused(Exception):
+    """The audit trail could not be written; nothing was cleared."""
+
+
+class ClearFailed(Exception):
+    """Some logs could not be cleared, and are as they were; ``cleared`` are those that could."""
+
+    def __init__(self, failed: list[str], cleared: list[Cleared]) -> None:
+        super().__init__(", ".join(failed))
+        self.failed = failed
+        self.cleared = cleared
+
+
+def clear_logs(folder: Path, names: Sequence[str], *, backup: bool, who: Who) -> list[Cleared]:
+    """Clears the logs of these names (of ``files.LOGS``), after saying so in the audit trail.
+
+    Raises ``AuditRefused`` or ``ClearFailed``.
+    """
+    _write_audit(names, backup, who)
+    cleared: list[Cleared] = []
+    failed: list[str] = []
+    for name in names:
+        try:
+            cleared.append(clear(files.log_path(folder, name), name, backup=backup))
+        except OSError:
+            failed.append(name)
+    if failed:
+        raise ClearFailed(failed, cleared)
+    return cleared
+
+
+def _write_audit(names: Sequence[str], backup: bool, who: Who) -> None:
+    details = {"file": list(names), "backup": backup, "origine": who.origine}
+    extra = {
+        "chi": who.nome,
+        "oggetto": ", ".join(names),
+        "dettagli": details,
+        "request_id": who.request_id,
+    }
+    try:
+        audit.info("registri.svuotati", extra=extra)
+    except Exception as error:
+        raise AuditRefused from error
+
+
+def clear(path: Path, name: str, *, backup: bool) -> Cleared:
+    """Empties one log and its rotated pieces; raises ``OSError`` with nothing removed."""
+    if not path.parent.is_dir():
+        return Cleared(name, 0, "")
+    with ExitStack() as stack:
+        stack.enter_context(files.clearing_lock(path.parent))
+        if size(path) == 0:
+            return Cleared(name, 0, "")
+        copy = stack.enter_context(_Copy(path)) if backup else None
+        if copy:
+            copy.catch_up(path)
+        stack.enter_context(files.locked(path, or_raise=True))  # nobody writes from here on
+        pieces = [*reversed(files.rotated_pieces(path)), path]
+        removed = size(path)
+        backup_name = copy.publish(pieces, name) if copy else ""
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
+    return Cleared(name, removed, backup_name)
+
+
+def size(path: Path) -> int:
+    """Bytes of a log and its rotated pieces; 0 without a file."""
+    total = 0
+    for piece in (path, *files.rotated_pieces(path)):
+        try:
+            total += piece.stat().st_size
+        except FileNotFoundError:
+            continue
+    return total
+
+
+class _Copy:
+    """A compressed copy in the making, under a name that nobody takes for a backup.
+
+    Files are known by inode: one that is rotated meanwhile goes on where it was left.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path.parent / files.BACKUPS
+        self.folder.mkdir(exist_ok=True)
+        self._remove_abandoned()
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{path.stem}.", suffix=".part", dir=self.folder
+        )
+        self.part = Path(name)
+        self.raw = os.fdopen(descriptor, "wb")
+        self.gzip = gzip.GzipFile(fileobj=self.raw, mode="wb", filename="", compresslevel=6)
+        self.read: dict[tuple[int, int], BinaryIO] = {}
+
+    def __enter__(self) -> "_Copy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self.read.values():
+            file.close()
+        self.raw.close()
+        self.part.unlink(missing_ok=True)
+
+    def _remove_abandoned(self) -> None:
+        """Copies of processes that were killed while making them."""
+        for part in self.folder.glob(".*.part"):
+            if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
+                part.unlink(missing_ok=True)
+
+    def catch_up(self, path: Path) -> None:
+        """Copies until little is left; a log that grows faster than this ends after some turns."""
+        for _ in range(5):
+            if self._add([*reversed(files.rotated_pieces(path)), path]) < CATCH_UP_BYTES:
+                break
+        self.gzip.flush()
+        os.fsync(self.raw.fileno())
+
+    def publish(self, pieces: Sequence[Path], name: str) -> str:
+        """Completes the copy and gives it its name; for who holds the lock."""
+        self._add(pieces)
+        self.gzip.close()
+        self.raw.flush()
+        os.fchmod(self.raw.fileno(), pieces[-1].stat().st_mode & 0o777)
+        os.fsync(self.raw.fileno())
+        final = _free_name(self.folder, name)
+        self.part.replace(final)
+        return f"{files.BACKUPS}/{final.name}"
+
+    def _add(self, pieces: Sequence[Path]) -> int:
+        """Copies what is new in the pieces, the oldest first; how many bytes."""
+        added = 0
+        for piece in pieces:
+            file = self._opened(piece)
+            if file is None:  # rotated in this moment: met again in the next turn
+                continue
+            before = file.tell()
+            shutil.copyfileobj(file, self.gzip, 256 * 1024)
+            added += file.tell() - before
+        return added
+
+    def _opened(self, piece: Path) -> BinaryIO | None:
+        try:
+            file = piece.open("rb")
+        except FileNotFoundError:
+            return None
+        status = os.fstat(file.fileno())
+        known = self.read.setdefault((status.st_dev, status.st_ino), file)
+        if known is not file:
+            file.close()
+        return known
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    """A name that no backup has, taken with an empty file: another process cannot get it too."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    number = 1
+    while True:
+        suffix = f"-{number}" if number > 1 else ""
+        path = folder / f"{name}.{stamp}{suffix}.log.gz"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def backups(folder: Path) -> list[Path]:
+    """The backups, the newest first."""
+    found = [path for path in (folder / files.BACKUPS).glob("*.log.gz") if path.is_file()]
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)

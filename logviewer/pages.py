@@ -1,0 +1,88 @@
+"""How a log line is shown on a page: plant time, a coloured level, links to what it names."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
+
+from logviewer.lines import LogLine, parse
+
+LEVEL_LABELS = {
+    "DEBUG": _("Dettaglio"),
+    "INFO": _("Informazione"),
+    "WARNING": _("Avviso"),
+    "ERROR": _("Errore"),
+    "CRITICAL": _("Errore grave"),
+}
+LEVEL_KINDS = {
+    "DEBUG": "waiting",
+    "INFO": "running",
+    "WARNING": "warning",
+    "ERROR": "error",
+    "CRITICAL": "error",
+}
+_ROW = re.compile(r"row (\d{1,18}) ")
+
+
+class ShownLine(NamedTuple):
+    """A line for a page; every value is text, "" where the line says nothing.
+
+    ``colore``: a badge's kind (portal.css). The addresses are "" for who may not see them.
+    """
+
+    ora: str
+    livello: str
+    colore: str
+    esecuzione: str
+    esecuzione_url: str
+    richiesta: str
+    richiesta_url: str
+    messaggio: str
+    record_url: str
+
+
+def shown_line(text: str, log: str, user: Any) -> ShownLine:
+    line = parse(text)
+    return ShownLine(
+        ora=date_format(timezone.localtime(line.time), "d/m/Y H:i:s") if line.time else "",
+        livello=str(LEVEL_LABELS.get(line.level, line.level)),
+        colore=LEVEL_KINDS.get(line.level, "waiting"),
+        esecuzione="" if line.run is None else str(line.run),
+        esecuzione_url=_run_url(line, user),
+        richiesta=line.request,
+        richiesta_url=_request_url(line, log),
+        messaggio=line.message,
+        record_url=_record_url(line, user),
+    )
+
+
+def _run_url(line: LogLine, user: Any) -> str:
+    if line.run is None or not user.has_perm("ingestion.view_esecuzioneetl"):
+        return ""
+    return reverse("admin:ingestion_esecuzioneetl_change", args=[line.run])
+
+
+def _request_url(line: LogLine, log: str) -> str:
+    """Every line of the same request."""
+    if not line.request:
+        return ""
+    return f"{reverse('admin:logviewer_file')}?{urlencode({'file': log, 'q': line.request})}"
+
+
+def _record_url(line: LogLine, user: Any) -> str:
+    """The page of the row that the line says was refused."""
+    row = _ROW.match(line.message)
+    if not row or not user.has_perm("ingestion.view_rawoperazione"):
+        return ""
+    return reverse("admin:ingestion_rawoperazione_change", args=[row[1]])
+
+
+def moment_text(timestamp: float) -> str:
+    """A file's time, in plant time."""
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    return date_format(timezone.localtime(moment), "d/m/Y H:i:s")

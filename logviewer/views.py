@@ -1,0 +1,149 @@
+"""The log endpoints (contract.md): the tail of each file, and clearing."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from logviewer import clearing, files, options, reader
+
+JSON, TEXT = "application/json", "text/plain"
+
+
+def log_folder() -> Path:
+    return Path(settings.LOG_DIR)
+
+
+class AuditUnavailable(APIException):
+    status_code = 503
+    default_code = "audit_non_disponibile"
+    default_detail = (
+        "Il registro di audit non si può scrivere ora: nulla è stato svuotato, riprovare più tardi."
+    )
+    wait = 30  # seconds, for Retry-After
+
+
+class ClearImpossible(APIException):
+    status_code = 500
+    default_code = "registro_non_svuotato"
+
+
+class LogTail(APIView):
+    """The last lines of one log; as text if ``Accept`` prefers that."""
+
+    scope = "lettura"
+    log = ""  # one of files.LOGS
+
+    def get(self, request: Request) -> HttpResponse:
+        try:
+            wanted = options.read_wanted(request.query_params)
+        except options.BadOption as bad:
+            raise ParseError(bad.sentence, "parametro_non_valido") from bad
+        path = files.log_path(log_folder(), self.log)
+        tail = reader.tail(path, wanted)
+        text = "".join(f"{line}\n" for line in tail.lines)
+        if request._request.get_preferred_type([JSON, TEXT]) == TEXT:
+            headers = {"X-Log-Troncato": "1" if tail.truncated else "0"}
+            return HttpResponse(text, content_type=f"{TEXT}; charset=utf-8", headers=headers)
+        body = {
+            "logs": text,
+            "file": path.name,
+            "righe": len(tail.lines),
+            "troncato": tail.truncated,
+        }
+        return Response(body)
+
+
+class ClearLogs(APIView):
+    """Clears one, several or all logs. Only a GET or POST that somebody meant clears."""
+
+    scope = "manutenzione"
+
+    def get(self, request: Request) -> Response:
+        if is_prefetch(request):
+            raise ParseError(
+                "Richiesta anticipata dal programma e non voluta: nulla è stato svuotato.",
+                "richiesta_anticipata",
+            )
+        names, backup = read_clear(given_for_clear(request))
+        caller: Any = request.user  # the key (etlportal.api.authentication)
+        who = clearing.Who(caller.nome, "api", getattr(request, "request_id", ""))
+        try:
+            cleared = clearing.clear_logs(log_folder(), names, backup=backup, who=who)
+        except clearing.AuditRefused as refused:
+            raise AuditUnavailable from refused
+        except clearing.ClearFailed as failure:
+            raise ClearImpossible(in_words(failure)) from failure
+        body = {
+            "message": f"Registri svuotati: {', '.join(names)}.",
+            "svuotati": [item._asdict() for item in cleared],
+        }
+        return Response(body)
+
+    def post(self, request: Request) -> Response:
+        return self.get(request)
+
+    def head(self, request: Request) -> Response:
+        """What is wrong with the request, as GET would say it; clears nothing."""
+        read_clear(given_for_clear(request))
+        return Response()
+
+
+def is_prefetch(request: Request) -> bool:
+    """A browser or a proxy that fetches ahead what nobody has asked for yet."""
+    said = [request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz")]
+    return any("prefetch" in text.lower() or "preview" in text.lower() for text in said)
+
+
+def given_for_clear(request: Request) -> dict[str, list[str]]:
+    """``file`` and ``backup`` from the address and from a JSON object in the body.
+
+    Any other name is refused: taken for nothing, ``files=etl`` would clear everything.
+    """
+    given = {name: request.query_params.getlist(name) for name in request.query_params}
+    for name, value in _body_of(request).items():
+        if name in given:
+            raise ParseError(f"{name} è indicato due volte.", "parametro_non_valido")
+        values = value if isinstance(value, list) and value else [value]
+        given[name] = [_as_text(item) for item in values]
+    for name in given:
+        if name not in ("file", "backup"):
+            raise ParseError("I parametri sono: file, backup.", "parametro_non_valido")
+    return given
+
+
+def _body_of(request: Request) -> dict[str, Any]:
+    if request.method != "POST":
+        return {}
+    body = getattr(request.data, "json", {})  # without a body there is an empty dict
+    if not isinstance(body, dict):
+        raise ParseError("Il corpo deve essere un oggetto JSON.", "corpo_non_valido")
+    return body
+
+
+def _as_text(value: Any) -> str:
+    """A JSON value as in an address; what is no text is no name and no answer."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else "?"
+
+
+def read_clear(given: dict[str, list[str]]) -> tuple[list[str], bool]:
+    try:
+        names = options.read_names(given.get("file", []))
+        return names, options.read_backup(given.get("backup", [""])[-1])
+    except options.BadOption as bad:
+        raise ParseError(bad.sentence, "parametro_non_valido") from bad
+
+
+def in_words(failure: clearing.ClearFailed) -> str:
+    """Which logs stay as they were, and which are empty."""
+    sentence = f"Non svuotati, e rimasti com'erano: {', '.join(failure.failed)}."
+    if failure.cleared:
+        sentence += f" Svuotati: {', '.join(item.file for item in failure.cleared)}."
+    return f"{sentence} Controllare spazio e permessi della cartella dei registri."

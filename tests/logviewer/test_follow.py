@@ -1,0 +1,151 @@
+"""The page that follows a log, in a browser, on a portal that is alive."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.logviewer.lines import line, numbered, write
+from tests.portal import LivePortal
+
+CHROMIUM = "/usr/bin/chromium"
+FILE = "/admin/logviewer/registro/file/?file=etl"
+PAGES = {
+    "overview": "/admin/logviewer/registro/",
+    "file": FILE,
+    "filtered": f"{FILE}&level=WARNING&esecuzione=7&since=7d",
+    "clear": "/admin/logviewer/registro/svuota/?file=etl",
+}
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[LivePortal]:
+    with LivePortal(postgresql_url="", mysql_url="") as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def cookies(portal, browser):
+    """Of a superuser's session."""
+    word = secrets.token_urlsafe(16)
+    portal.run_python(
+        "from django.contrib.auth.models import User\n"
+        f"User.objects.create_superuser('anna', password={word!r})"
+    )
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{portal.port}/admin/login/")
+    page.fill("#id_username", "anna")
+    page.fill("#id_password", word)
+    page.click("#login-form input[type=submit]")
+    page.wait_for_url("**/admin/")
+    return page.context.cookies()
+
+
+@pytest.fixture
+def opened(portal, browser, cookies) -> Iterator[Callable[..., Page]]:
+    """``opened(**options of the context)``: a page of somebody who is logged in."""
+    made = []
+
+    def open_page(**options) -> Page:
+        base = f"http://127.0.0.1:{portal.port}"
+        made.append(browser.new_context(locale="it-IT", base_url=base, **options))
+        made[-1].add_cookies(cookies)
+        page = made[-1].new_page()
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        return page
+
+    yield open_page
+    for context in made:
+        context.close()
+
+
+@pytest.fixture
+def log(portal):
+    return write(portal.folder / "logs" / "etl.log", numbered(300))
+
+
+def append(log, *lines):
+    with log.open("a") as file:
+        file.write("".join(f"{each}\n" for each in lines))
+
+
+def test_new_lines_appear_at_the_end_until_it_is_stopped(opened, log):
+    page = opened()
+    page.goto(f"{FILE}&lines=200")
+    rows = page.locator("#log-lines-table tbody tr")
+    expect(rows).to_have_count(200)
+    expect(rows.last).to_be_in_viewport()
+    follow = page.get_by_role("button", name="Segui")
+    follow.click()
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    append(log, line("<b>fresh</b>", "ERROR", request="req-0001-and-more"))
+    expect(rows.last).to_contain_text("<b>fresh</b>")
+    expect(rows.last).to_contain_text("Errore")
+    expect(rows.last.locator("a")).to_have_text("req-0001…")
+    expect(rows.last).to_be_in_viewport()
+    expect(rows).to_have_count(200)
+    follow.click()
+    page.wait_for_timeout(300)
+    append(log, line("later"))
+    page.wait_for_timeout(2500)
+    expect(rows.last).to_contain_text("fresh")
+    assert page.complaints == []
+
+
+def test_who_reads_further_up_is_left_there(opened, log):
+    page = opened()
+    page.goto(FILE)
+    page.get_by_role("button", name="Segui").click()
+    page.evaluate("document.getElementById('log-scroll').scrollTop = 500")
+    append(log, line("fresh"))
+    expect(page.locator("#log-lines-table tbody tr").last).to_contain_text("fresh")
+    assert page.evaluate("document.getElementById('log-scroll').scrollTop") == 500
+
+
+def test_a_session_that_ended_says_so(opened, log):
+    page = opened()
+    page.goto(FILE)
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Segui").click()
+    expect(page.get_by_role("status")).to_have_text("Accesso scaduto: ricaricare la pagina.")
+    expect(page.get_by_role("button", name="Segui")).to_have_attribute("aria-pressed", "false")
+
+
+def test_following_goes_on_when_the_portal_comes_back(opened, log):
+    page = opened()
+    page.goto(FILE)
+    page.route("**/righe/**", lambda route: route.abort())
+    page.get_by_role("button", name="Segui").click()
+    expect(page.get_by_role("status")).to_have_text("Il portale non risponde: riprovo.")
+    page.unroute("**/righe/**")
+    append(log, line("fresh"))
+    expect(page.locator("#log-lines-table tbody tr").last).to_contain_text("fresh")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 800)])
+def test_the_pages_are_accessible_and_fit(opened, log, scheme, width):
+    write(log, numbered(20))
+    levels = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+    append(log, *(line(f"row 5 refused {level}", level, 7, "req-0001") for level in levels))
+    size = {"width": width, "height": 900}
+    page = opened(color_scheme=scheme, viewport=size)
+    for name, url in PAGES.items():
+        page.goto(url)
+        assert page.complaints == [], name  # a policy that is broken is told in the console
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
+        found = [(each["id"], each["nodes"][0]["html"]) for each in results.response["violations"]]
+        assert found == [], name
+        page.complaints.clear()  # of the checker's own style
