@@ -37,6 +37,7 @@ CAPOTURNO = OPERATORE | {
     "ingestion.change_rawoperazione",  # back into the queue, or set aside
     "production.gestisci_anomalia",  # accept in derogation, close, reopen
     "ingestion.add_esecuzioneetl",  # start a job
+    "logviewer.view_logs",
     "orders.change_ordine",
     "orders.change_pezzoordine",
     "orders.change_magazzino",
@@ -49,6 +50,7 @@ ADMIN = (
     | _all({"etlportal": ("chiaveapi",)}, "view", "add", "change")
     | _all({"etlportal": ("voceaudit",)}, "view")
     | _all({"auth": ("user",)}, "view", "add", "change", "delete")
+    | {"logviewer.clear_logs"}
 )
 ROLES = {"operatore": OPERATORE, "capoturno": CAPOTURNO, "admin": ADMIN}
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ERROR_FLAG, IS_POPUP_VAR, PAGE_VAR, TO_FIELD_VAR
+from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -100,20 +101,20 @@ def _may_view(request: HttpRequest, elenco: str) -> bool:
 def _store(
     request: HttpRequest, elenco: str, nome: str, parametri: Params, condiviso: bool
 ) -> None:
-    own = FiltroSalvato.objects.filter(utente=request.user, elenco=elenco)
+    own = FiltroSalvato.objects.filter(utente_id=request.user.pk, elenco=elenco)
     if own.exclude(nome=nome).count() >= MOST_FILTERS:
         sentence = gettext("Non salvato: hai già %(number)s filtri su questo elenco.")
         messages.error(request, sentence % {"number": MOST_FILTERS})
         return
     values = {"parametri": parametri, "condiviso": condiviso and may_share(request.user)}
-    own.update_or_create(utente=request.user, elenco=elenco, nome=nome, defaults=values)
+    own.update_or_create(utente_id=request.user.pk, elenco=elenco, nome=nome, defaults=values)
     messages.success(request, gettext("Filtro «%(name)s» salvato.") % {"name": nome})
 
 
 @require_POST
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Forgets a filter; to who may not see it, it does not exist."""
-    seen = FiltroSalvato.objects.filter(Q(utente=request.user) | Q(condiviso=True))
+    seen = FiltroSalvato.objects.filter(Q(utente_id=request.user.pk) | Q(condiviso=True))
     saved = get_object_or_404(seen, pk=pk)
     if not may_delete(request.user, saved):
         raise PermissionDenied

@@ -67,7 +67,8 @@ class FastChangeList(ChangeList):
         heavy = getattr(self.model_admin, "list_defer", ())
         found = self.apply_select_related(self.root_queryset).defer(*heavy).in_bulk(keys)
         rows = [found[key] for key in keys if key in found]
-        self.model_admin.note_rows(rows)
+        admin_of_list: Any = self.model_admin
+        admin_of_list.note_rows(rows)
         return rows
 
     @property

@@ -1,5 +1,6 @@
 """``{% saved_filters cl %}``: the links above a list, and the form that keeps its filter."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -17,7 +18,9 @@ def saved_filters(context: RequestContext, cl: Any) -> dict[str, Any]:
     request: Any = context["request"]
     elenco = cl.opts.label_lower
     current = service.list_parameters(request.GET)
-    kept = [] if cl.is_popup else FiltroSalvato.objects.of(request.user, elenco)
+    kept: Iterable[FiltroSalvato] = (
+        () if cl.is_popup else FiltroSalvato.objects.of(request.user, elenco)
+    )
     return {
         "elenco": elenco,
         "saved": [_link(request.user, row, current) for row in kept],

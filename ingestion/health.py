@@ -1,0 +1,193 @@
+"""What is wrong with the flow now: judged when read, by whoever reads, so that it shows also when
+the worker is dead (issue "Missed runs", reliability.md).
+
+The one list of problems behind ``/status`` (``in_ritardo``), ``check_etl``, the start page and the
+alerts.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connections
+from django.db.models import Min, Q
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ, Schedule
+from django_q.status import Stat
+
+from ingestion.models import Avviso, EsecuzioneEtl, RawOperazione
+from ingestion.runs import living_run
+
+LATE_AFTER = timedelta(minutes=75)
+DEAF_AFTER = timedelta(minutes=2)
+ANSWERS_WITHIN_SECONDS = 3
+
+Stato = EsecuzioneEtl.Stato
+Tipo = EsecuzioneEtl.Tipo
+# Nothing of what was read is left behind: rows in ERROR are settled, not left.
+SUCCEEDED = Q(stato=Stato.OK) | Q(stato=Stato.PARZIALE, rimanenti=0)
+
+LATE_SENTENCES = {
+    Tipo.TRANSFER: "Nessun trasferimento riuscito da più di 75 minuti.",
+    Tipo.ORDINI: "Nessun aggiornamento degli ordini riuscito da più di 75 minuti.",
+}
+POSTGRESQL = "postgresql"
+ALIASES = {POSTGRESQL: "default", "mysql": "production"}
+AWAY_SENTENCES = {
+    POSTGRESQL: "Il database PostgreSQL non risponde: i record non si possono ricevere.",
+    "mysql": "Il database di produzione (MySQL) non risponde: i record restano in attesa.",
+}
+
+
+class Problem(NamedTuple):
+    """One thing wrong. ``codice`` is stable: postgresql, mysql, worker, transfer, ordini.
+
+    ``messaggio``: an Italian sentence. ``da``: since when, as far as it is known.
+    """
+
+    codice: str
+    messaggio: str
+    da: datetime
+
+
+def problems(databases: dict[str, bool] | None = None) -> list[Problem]:
+    """What is wrong now; [] when all is well. Never raises because a database is away.
+
+    ``databases``: what ``databases_answering()`` told a moment ago, if the caller asked already.
+    Without PostgreSQL the rest cannot be judged: then only the databases are told.
+    """
+    now = timezone.now()
+    answering = databases if databases is not None else databases_answering()
+    away = [name for name, answers in answering.items() if not answers]
+    if POSTGRESQL in away:
+        return [Problem(name, AWAY_SENTENCES[name], now) for name in away]
+    try:
+        return [*_away(away, now), *_worker_problem(now), *_late(now)]
+    except DatabaseError:  # it went away in this very moment
+        connections["default"].close()
+        return [Problem(POSTGRESQL, AWAY_SENTENCES[POSTGRESQL], now)]
+
+
+# --- The databases --------------------------------------------------------------------------
+
+
+def databases_answering() -> dict[str, bool]:
+    return {name: reachable(alias) for name, alias in ALIASES.items()}
+
+
+def reachable(alias: str) -> bool:
+    """Whether the database takes a connection and answers on it, in a few seconds at most.
+
+    A connection of its own: one that is open waits for a frozen server as long as for a slow
+    statement, a minute.
+    """
+    connection = connections[alias]
+    try:
+        with connection.wrap_database_errors:
+            if connection.vendor == "sqlite":
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+            else:
+                _ask(connection)
+    except DatabaseError:
+        connection.close()
+        return False
+    return True
+
+
+def _ask(connection: Any) -> None:
+    limits = {"connect_timeout": ANSWERS_WITHIN_SECONDS}
+    if connection.vendor == "mysql":
+        limits |= {
+            "read_timeout": ANSWERS_WITHIN_SECONDS,
+            "write_timeout": ANSWERS_WITHIN_SECONDS,
+        }
+    raw = connection.get_new_connection(connection.get_connection_params() | limits)
+    raw.close()
+
+
+def _away(names: list[str], now: datetime) -> Iterator[Problem]:
+    """Since when it is away: since whoever sends the alerts noticed it first."""
+    noticed = dict(Avviso.objects.filter(finito_il=None).values_list("codice", "iniziato_il"))
+    for name in names:
+        yield Problem(name, AWAY_SENTENCES[name], noticed.get(name, now))
+
+
+# --- The worker -----------------------------------------------------------------------------
+
+
+def worker_beat() -> datetime | None:
+    """The queue's newest heartbeat; its clusters write it to the shared cache, for seconds."""
+    return max((stat.timestamp for stat in Stat.get_all()), default=None)
+
+
+def _worker_problem(now: datetime) -> Iterator[Problem]:
+    """Work that should have begun long ago, while nothing runs: the worker is deaf, or dead."""
+    waiting = [moment for moment in (_oldest_task(now), _overdue(now)) if moment]
+    if waiting and not _any_run_lives():
+        told = "è sordo: è acceso ma non prende" if worker_beat() else "è fermo: nessuno prende"
+        yield Problem("worker", f"Il worker {told} i lavori in coda.", min(waiting))
+
+
+def _any_run_lives() -> bool:
+    return any(living_run(tipo, settings.RUN_DEAD_AFTER) for tipo in Tipo)
+
+
+def _oldest_task(now: datetime) -> datetime | None:
+    """Since when the oldest task waits, if for longer than ``DEAF_AFTER``.
+
+    A task's ``lock`` is the moment it was queued until a cluster takes it, then the moment until
+    which it is that cluster's. A deaf cluster goes on taking a few into its own memory, where no
+    process fetches them.
+    """
+    limit = now - DEAF_AFTER
+    untaken = OrmQ.objects.filter(lock__lt=limit).aggregate(oldest=Min("lock"))["oldest"]
+    return untaken or _oldest_unfetched(limit)
+
+
+def _oldest_unfetched(limit: datetime) -> datetime | None:
+    """Among the tasks that a living cluster took and still holds unfetched. What a cluster that is
+    gone took is not theirs to run: it comes back by itself when its lock ends.
+    """
+    born = [stat.tob for stat in Stat.get_all() if stat.task_q_size]
+    if not born:
+        return None
+    lasting = timedelta(seconds=Conf.RETRY)
+    taken = OrmQ.objects.filter(lock__gte=min(born) + lasting, lock__lt=limit + lasting)
+    oldest: datetime | None = taken.aggregate(oldest=Min("lock"))["oldest"]
+    return oldest - lasting if oldest else None
+
+
+def _overdue(now: datetime) -> datetime | None:
+    """When the first scheduled job that no cluster put in the queue was due; paused ones wait.
+
+    A cluster reads the timetable every half minute: one that was just started gets its time.
+    """
+    if any(stat.tob > now - DEAF_AFTER for stat in Stat.get_all()):
+        return None
+    schedules = Schedule.objects.exclude(repeats=0).filter(next_run__lt=now - DEAF_AFTER)
+    return schedules.aggregate(first=Min("next_run"))["first"]
+
+
+# --- Late jobs ------------------------------------------------------------------------------
+
+
+def _late(now: datetime) -> Iterator[Problem]:
+    """Kinds of run that should have succeeded within ``LATE_AFTER`` and did not.
+
+    Where one never succeeded, it counts from the first run or record there was.
+    """
+    for tipo, sentence in LATE_SENTENCES.items():
+        succeeded = EsecuzioneEtl.objects.filter(SUCCEEDED, tipo=tipo).order_by("-pk").first()
+        since = succeeded.finita_il if succeeded else _first_sign_of_life()
+        if since and since < now - LATE_AFTER:
+            yield Problem(tipo.value, sentence, since)
+
+
+def _first_sign_of_life() -> datetime | None:
+    run = EsecuzioneEtl.objects.aggregate(first=Min("creata_il"))["first"]
+    record = RawOperazione.objects.order_by("pk").values_list("ricevuto_il", flat=True).first()
+    return min((moment for moment in (run, record) if moment), default=None)
