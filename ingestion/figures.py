@@ -1,0 +1,71 @@
+"""What the start page asks of staging and of the runs."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models.functions import Coalesce
+
+from ingestion.models import EsecuzioneEtl, RawOperazione
+
+Stato = EsecuzioneEtl.Stato
+
+
+class RunFigure(NamedTuple):
+    """A transfer: ``inizio`` when it began or, in the queue, was asked for.
+
+    ``fine`` is the last moment at which it is known to have worked.
+    """
+
+    id: int
+    stato: str
+    inizio: datetime
+    fine: datetime
+    caricati: int
+    in_errore: int
+    rimanenti: int
+
+
+class Rejected(NamedTuple):
+    """Rows in ERROR that nobody set aside: how many, and when the oldest was received.
+
+    ``dal`` is None if there is none.
+    """
+
+    numero: int
+    dal: datetime | None
+
+
+def last_transfers(number: int) -> list[RunFigure]:
+    """The newest transfers, at most so many, oldest first."""
+    rows = (
+        EsecuzioneEtl.objects.filter(tipo=EsecuzioneEtl.Tipo.TRANSFER)
+        .order_by("-pk")
+        .values_list(
+            "pk",
+            "stato",
+            Coalesce("iniziata_il", "creata_il"),
+            "finita_il",
+            "battito_il",
+            "caricati",
+            "in_errore",
+            "rimanenti",
+        )[:number]
+    )
+    return [
+        RunFigure(pk, stato, began, _worked_until(stato, began, ended, beat), *counters)
+        for pk, stato, began, ended, beat, *counters in reversed(rows)
+    ]
+
+
+def _worked_until(
+    stato: str, began: datetime, ended: datetime | None, beat: datetime | None
+) -> datetime:
+    """A run found dead is closed much later than it stopped: its heart says when it did."""
+    known = beat if ended is None or stato == Stato.INTERROTTA else ended
+    return max(began, known or began)
+
+
+def rejected() -> Rejected:
+    rows = RawOperazione.objects.rejected()
+    oldest = rows.order_by("pk").values_list("ricevuto_il", flat=True).first()
+    return Rejected(rows.order_by().count(), oldest)
