@@ -39,9 +39,9 @@ def list_parameters(query: QueryDict) -> Params:
 
 
 def address(elenco: str, parametri: Params) -> str:
-    """The list with these parameters."""
+    """The list with these parameters, in an order of ours: databases keep none in JSON."""
     name = f"admin:{elenco.replace('.', '_')}_changelist"
-    return reverse(name, query=parametri) if parametri else reverse(name)
+    return reverse(name, query=dict(sorted(parametri.items()))) if parametri else reverse(name)
 
 
 def may_share(user: Any) -> bool:

@@ -278,7 +278,8 @@ class RawOperazioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
         return queryset.filter(found), False
 
     def get_urls(self) -> list[URLPattern]:
-        by_uid, discard = map(self.admin_site.admin_view, (self.by_uid, self.discard_view))
+        by_uid = self.admin_site.admin_view(self.by_uid)
+        discard = self.admin_site.admin_view(self.discard_view)
         return [
             path("uid/<uuid:uid>/", by_uid, name="ingestion_rawoperazione_by_uid"),
             path("scarta/", discard, name="ingestion_rawoperazione_scarta"),

@@ -31,9 +31,11 @@ class BadOption(ValueError):
 
 
 def read_wanted(given: Mapping[str, str]) -> Wanted:
-    """Which lines: ``lines``, ``level``, ``since``, ``esecuzione``, ``q``; empty is not given."""
+    """Which lines: ``lines``, ``level``, ``since``, ``esecuzione``, ``q``; empty is not given,
+    but for the number of lines.
+    """
     return Wanted(
-        lines=read_lines(given.get("lines", "")),
+        lines=read_lines(given.get("lines", str(DEFAULT_LINES))),
         level=read_level(given.get("level", "")),
         since=read_since(given.get("since", "")),
         run=read_run(given.get("esecuzione", "")),
@@ -42,8 +44,6 @@ def read_wanted(given: Mapping[str, str]) -> Wanted:
 
 
 def read_lines(text: str) -> int:
-    if not text:
-        return DEFAULT_LINES
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_LINES):
         raise BadOption("lines", f"lines deve essere un numero intero da 1 a {MAX_LINES}.")
     return int(text)

@@ -128,7 +128,12 @@ def without_tools(widget: Any, *, add: bool) -> None:
 
 
 class NuovaRigaForm(forms.ModelForm):
-    quantita_totale = forms.IntegerField(label=_("Quantità"), min_value=1, max_value=MAX_QUANTITY)
+    quantita_totale = forms.IntegerField(
+        label=_("Quantità"),
+        min_value=1,
+        max_value=MAX_QUANTITY,
+        widget=forms.NumberInput(attrs={"aria-label": _("Quantità")}),  # a table has no labels
+    )
 
     class Meta:
         model = PezzoOrdine

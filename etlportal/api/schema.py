@@ -32,6 +32,8 @@ EVERYWHERE = {
     "400": "RichiestaNonValida",
     "403": "PermessoNegato",
     "405": "MetodoNonAmmesso",
+    "414": "IndirizzoTroppoLungo",
+    "431": "IntestazioniTroppoLunghe",
     "500": "ErroreInterno",
     "503": "NonDisponibile",
 }

@@ -18,9 +18,9 @@ def saved_filters(context: RequestContext, cl: Any) -> dict[str, Any]:
     request: Any = context["request"]
     elenco = cl.opts.label_lower
     current = service.list_parameters(request.GET)
-    kept: Iterable[FiltroSalvato] = (
-        () if cl.is_popup else FiltroSalvato.objects.of(request.user, elenco)
-    )
+    kept: Iterable[FiltroSalvato] = ()
+    if not cl.is_popup:
+        kept = FiltroSalvato.objects.of(request.user, elenco)
     return {
         "elenco": elenco,
         "saved": [_link(request.user, row, current) for row in kept],

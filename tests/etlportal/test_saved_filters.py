@@ -44,7 +44,7 @@ def test_a_filter_is_kept_and_found_as_a_link(client_of, plant):
     answer = save(client, parametri="?pezzo=PZC09&q=&p=3&e=1&macchinario=M 1&_popup=1&o=-5")
 
     assert answer.status_code == 302
-    assert answer["Location"] == f"{OPERAZIONI}?pezzo=PZC09&macchinario=M+1&o=-5"
+    assert answer["Location"] == f"{OPERAZIONI}?macchinario=M+1&o=-5&pezzo=PZC09"
     assert links(client) == {"Pezzi 09": answer["Location"]}
     page = client.get(answer["Location"])
     assert page.status_code == 200

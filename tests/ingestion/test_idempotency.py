@@ -48,7 +48,7 @@ def test_the_bytes_alone_may_count_for_nothing():
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", "x" * (MAX_KEY + 1), "a\x00b", "a\x1fb", "a\x7fb", "a\tb", "a\x85b"]
+    "key", ["", " ", "x" * (MAX_KEY + 1), "a\x00b", "a\x1fb", "a\x7fb", "a\tb", "a\x85b", "più"]
 )
 def test_a_key_that_identifies_nothing_is_refused(key):
     with pytest.raises(InvalidPayload) as refusal:
@@ -58,7 +58,7 @@ def test_a_key_that_identifies_nothing_is_refused(key):
     assert refusal.value.messaggio.endswith(".")
 
 
-@pytest.mark.parametrize("key", ["x" * MAX_KEY, "k", "due parole", "più", '"k-1"', "corpo:x"])
+@pytest.mark.parametrize("key", ["x" * MAX_KEY, "k", "due parole", '"k-1"', "corpo:x"])
 def test_any_other_text_is_a_key(key):
     assert mark({"Idempotency-Key": key}).valore == f"chiave:{key}"
     assert mark({"Idempotency-Key": f"  {key} "}).valore == f"chiave:{key}"
