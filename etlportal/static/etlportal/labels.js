@@ -1,0 +1,44 @@
+/* Names for what Django's own pages and scripts draw without one, so that a screen reader has
+   something to say: choices with a search (select2), date and time boxes, signs with a hint. */
+"use strict";
+
+(() => {
+  /* The label of a field, or the heading of its column where rows stand in a table. */
+  const labelOf = (field) => {
+    const cell = field.closest("td[class*='field-']");
+    const column = cell && [...cell.classList].find((name) => name.startsWith("field-"));
+    return (
+      field.labels[0] ||
+      (column && cell.closest("table").querySelector(`th.${column.replace("field-", "column-")}`))
+    );
+  };
+
+  const nameChoice = (select) => {
+    const box = select.parentElement.querySelector(".select2-selection");
+    const label = labelOf(select);
+    if (box && label) {
+      label.id ||= `${select.id}-label`;
+      box.setAttribute("aria-labelledby", `${label.id} select2-${select.id}-container`);
+    }
+  };
+
+  /* "Data:" and "Ora:" stand before their boxes as plain text. */
+  const nameMoment = (input) => {
+    const text = input.previousSibling?.textContent.trim();
+    if (text && !input.labels.length) {
+      input.setAttribute("aria-label", text.replace(/:$/, ""));
+    }
+  };
+
+  const nameAll = () => {
+    document.querySelectorAll("select.admin-autocomplete").forEach(nameChoice);
+    document.querySelectorAll("p.datetime input").forEach(nameMoment);
+    document
+      .querySelectorAll("span.help-tooltip[aria-label]")
+      .forEach((sign) => sign.setAttribute("role", "img"));
+  };
+
+  /* After the admin's own scripts, which draw when the page is ready or has a new row. */
+  window.addEventListener("load", nameAll);
+  document.addEventListener("formset:added", () => setTimeout(nameAll));
+})();

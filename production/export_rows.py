@@ -1,0 +1,97 @@
+"""All rows of a list, in its order, few at a time: memory does not grow with the list.
+
+Page after page by key, "those after this one" (not by number: to skip a million rows a server
+reads them). Not in one statement: MySQL's client takes the whole answer into memory, and a
+statement may last no longer than its timeout.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import connections
+from django.db.models import Model, Q, QuerySet
+
+BATCH = 1_000
+
+Order = list[tuple[str, bool]]  # columns, the key last, and whether from the greatest down
+
+
+def key_batches(rows: QuerySet[Any], limit: int) -> Iterator[list[Any]]:
+    """The keys of the first ``limit`` rows in the order of ``rows``, in lists of ``BATCH``."""
+    order = _own_columns(rows)
+    if order is None:
+        yield from _sliced(list(rows.values_list("pk", flat=True)[:limit]))
+        return
+    largest = connections[rows.db].features.nulls_order_largest
+    names = [name for name, _ in order]
+    page = rows
+    while limit > 0:
+        found = list(page.values_list(*names)[: min(BATCH, limit)])
+        if not found:
+            return
+        yield [values[-1] for values in found]
+        limit -= len(found)
+        page = rows.filter(_after(order, found[-1], largest))
+
+
+def _sliced(keys: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(keys), BATCH):
+        yield keys[start : start + BATCH]
+
+
+def _own_columns(rows: QuerySet[Any]) -> Order | None:
+    """By what the rows are sorted; None where it is not by their own columns alone.
+
+    Only lists of master data can be sorted otherwise, and those have few rows.
+    """
+    order: Order = []
+    for entry in rows.query.order_by:
+        if not isinstance(entry, str):
+            return None
+        name = entry.lstrip("-")
+        column = _own_column(rows.model, name)
+        if column is None:
+            return None
+        order.append((column, entry.startswith("-")))
+        if column == rows.model._meta.pk.attname:
+            return order
+    return None
+
+
+def _own_column(model: type[Model], name: str) -> str | None:
+    if name == "pk":
+        return model._meta.pk.attname
+    try:
+        field: Any = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    return name if getattr(field, "concrete", False) and name == field.attname else None
+
+
+def _after(order: Order, values: tuple[Any, ...], largest: bool) -> Q:
+    """The rows that come after the one with these values.
+
+    ``largest``: whether the database sorts NULL above every value, as PostgreSQL does, or below.
+    """
+    condition, same = Q(), Q()
+    for (name, descending), value in zip(order, values, strict=True):
+        condition |= same & _beyond(name, descending, value, largest)
+        same &= Q(**{f"{name}__isnull": True}) if value is None else Q(**{name: value})
+    return _bound(*order[0], values[0], largest) & condition
+
+
+def _beyond(name: str, descending: bool, value: Any, largest: bool) -> Q:
+    null_comes_last = largest != descending
+    if value is None:
+        return Q(pk__in=()) if null_comes_last else Q(**{f"{name}__isnull": False})
+    further = Q(**{f"{name}__{'lt' if descending else 'gt'}": value})
+    return further | Q(**{f"{name}__isnull": True}) if null_comes_last else further
+
+
+def _bound(name: str, descending: bool, value: Any, largest: bool) -> Q:
+    """Says nothing new; with it a server starts in the index where the last page ended."""
+    if value is None:
+        return Q()
+    bound = Q(**{f"{name}__{'lte' if descending else 'gte'}": value})
+    return bound | Q(**{f"{name}__isnull": True}) if largest != descending else bound
