@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from ingestion import purge, run_queue
+from ingestion import purge, run_queue, verification
 from ingestion.models import EsecuzioneEtl
 from ingestion.transfer import pipeline
 from ingestion.transfer.records import Limits
@@ -76,3 +76,14 @@ def purge_now(
 def scheduled_purge() -> str:
     """The daily task."""
     return run_queue.run_scheduled(EsecuzioneEtl.Tipo.PULIZIA, purge_now, logger)
+
+
+def verify_now(run: EsecuzioneEtl, *, patience: timedelta = timedelta(0)) -> EsecuzioneEtl:
+    """Starts a queued run and checks the invariants. Raises as ``purge_now``."""
+    run_queue.start_or_give_way(run, settings.RUN_DEAD_AFTER, patience)
+    return verification.verify(run)
+
+
+def scheduled_verification() -> str:
+    """The hourly task (minute 40)."""
+    return run_queue.run_scheduled(EsecuzioneEtl.Tipo.VERIFICA, verify_now, logger)

@@ -52,6 +52,7 @@ class EsecuzioneEtl(models.Model):
         TRANSFER = "transfer", _("Trasferimento")
         ORDINI = "ordini", _("Ordini")
         PULIZIA = "pulizia", _("Pulizia")
+        VERIFICA = "verifica", _("Verifica")
 
     class Origine(models.TextChoices):
         PIANIFICATA = "pianificata", _("Pianificata")

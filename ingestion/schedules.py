@@ -8,6 +8,7 @@ from django_q.models import Schedule
 SCHEDULES = {
     "trasferimento orario": ("ingestion.jobs.scheduled_transfer", "5 * * * *"),
     "ordini orario": ("orders.jobs.scheduled_update", "10 * * * *"),
+    "verifica oraria": ("ingestion.jobs.scheduled_verification", "40 * * * *"),
     # Not between 02 and 03, an hour that some days lack and others have twice.
     "pulizia giornaliera": ("ingestion.jobs.scheduled_purge", "20 4 * * *"),
 }

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='esecuzioneetl',
             name='tipo',
-            field=models.CharField(choices=[('transfer', 'Trasferimento'), ('ordini', 'Ordini'), ('pulizia', 'Pulizia')], max_length=20, verbose_name='tipo'),
+            field=models.CharField(choices=[('transfer', 'Trasferimento'), ('ordini', 'Ordini'), ('pulizia', 'Pulizia'), ('verifica', 'Verifica')], max_length=20, verbose_name='tipo'),
         ),
         migrations.CreateModel(
             name='Avviso',

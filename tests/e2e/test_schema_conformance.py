@@ -12,7 +12,7 @@ from tests.portal import LivePortal
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 LEAST_CASES = 5000
-EXAMPLES_PER_OPERATION = 200
+EXAMPLES_PER_OPERATION = 225
 SECONDS = 600
 SEED = 20241220
 
@@ -24,6 +24,7 @@ def portal() -> Iterator[LivePortal]:
         yield portal
 
 
+@pytest.mark.servers
 def test_the_api_is_as_described(portal: LivePortal, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     command = [
