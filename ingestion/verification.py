@@ -1,4 +1,4 @@
-"""The hourly check of the invariants (reliability.md): one run, whose outcome says how it stands."""
+"""The hourly check of the invariants (reliability.md): one run; its outcome says how it stands."""
 
 import logging
 from collections import Counter
