@@ -35,6 +35,12 @@ class ChiaveApiForm(forms.ModelForm):
         model = ChiaveApi
         fields = ("nome", "permessi", "scade_il")
 
+    def clean_nome(self) -> str:
+        name: str = self.cleaned_data["nome"]
+        if name == keys.FIRST_KEY:
+            raise forms.ValidationError(_("È il nome della chiave che sta nell'ambiente."))
+        return name
+
     def clean_scade_il(self) -> Any:
         expiry = self.cleaned_data["scade_il"]
         if expiry and expiry <= timezone.now():
@@ -188,7 +194,9 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
 
 @admin.register(Group)
 class PortalGroupAdmin(GroupAdmin):
-    """What a group may do is decided by superusers alone."""
+    """What a group may do is decided by superusers alone, one group at a time (for the audit)."""
+
+    actions = None
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_superuser

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import OperationalError, connections
 
 MIN_KEY_LENGTH = 20
+MIN_SECRET_LENGTH = 32
 # Words of examples: whoever reads the documentation knows a secret that holds one.
 PLACEHOLDERS = (
     "django-insecure",
@@ -61,6 +62,23 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
         for name in SECRETS
         if any(word in getattr(settings, name).lower() for word in PLACEHOLDERS)
     ]
+    errors += [
+        Error(
+            f"{name} è troppo corta: servono almeno {MIN_SECRET_LENGTH} caratteri.",
+            hint='Generarla con: python3 -c "import secrets; print(secrets.token_urlsafe(50))"',
+            id="etlportal.E007",
+        )
+        for name in ("SECRET_KEY", "API_KEY_PEPPER")
+        if len(getattr(settings, name)) < MIN_SECRET_LENGTH
+    ]
+    if "*" in settings.ALLOWED_HOSTS:
+        errors.append(
+            Error(
+                "ALLOWED_HOSTS vale *: chi chiama sceglierebbe l'indirizzo che gli viene dato.",
+                hint="Indicare i nomi con cui il portale è raggiunto.",
+                id="etlportal.E008",
+            )
+        )
     return errors
 
 

@@ -7,9 +7,9 @@ that called would lose the body. Refused, the author of the flow sees it at the 
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
-from etlportal.api.errors import JSON_TYPE, error_body
+from etlportal.api.errors import error_body, json_answer
 
 PAGES = ("/admin", "/i18n/", "/static/", "/api/docs")
 HEALTH = "/healthz"
@@ -36,10 +36,9 @@ class HttpsOnlyMiddleware:
         return self.get_response(request)
 
 
-def refused(request: HttpRequest) -> JsonResponse:
+def refused(request: HttpRequest) -> HttpResponse:
     sentence = (
         "Usare https: su http la chiave viaggia in chiaro. Correggere l'indirizzo nel flusso, e "
         "cambiare la chiave se è già stata inviata così."
     )
-    body = error_body(request, "https_obbligatorio", sentence)
-    return JsonResponse(body, status=403, content_type=JSON_TYPE)
+    return json_answer(error_body(request, "https_obbligatorio", sentence), 403)

@@ -57,6 +57,20 @@ class ChiaveApi(models.Model):
         return self.revocata_il is None and not expired
 
 
+class ConsumoChiave(models.Model):
+    """How many requests a key made in the last minute in which it made one; a row a key."""
+
+    chiave = models.CharField(max_length=100, primary_key=True)
+    minuto = models.DateTimeField()
+    richieste = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "consumo_chiave"
+
+    def __str__(self) -> str:
+        return self.chiave
+
+
 class VoceAudit(models.Model):
     """Who did what, and when: written once, never changed, not removable over HTTP."""
 

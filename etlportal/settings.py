@@ -406,6 +406,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "logviewer.handlers.LineFormatter", "secrets": SECRETS}},
     "filters": {
+        "request": {"()": "logviewer.context.RequestContext"},
         "run": {"()": "logviewer.context.RunContext"},
         "run_end": {"()": "logviewer.context.RunContext", "ends": True},
     },
@@ -433,7 +434,12 @@ LOGGING = {
         },
         "postgresql": {"handlers": ["postgresql"], "level": LOG_LEVEL, "propagate": False},
         "mysql": {"handlers": ["mysql"], "level": LOG_LEVEL, "propagate": False},
-        "audit": {"handlers": ["audit"], "level": "INFO", "propagate": False},
+        "audit": {
+            "handlers": ["audit"],
+            "level": "INFO",
+            "propagate": False,
+            "filters": ["request"],
+        },
         # Their lines for a caller's mistakes show the address or the host that was sent.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},

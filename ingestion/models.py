@@ -144,7 +144,12 @@ class LottoRicevuto(models.Model):
                 fields=["nome_chiave", "chiave_idempotenza"], name="lotto_ricevuto_una_volta"
             )
         ]
-        indexes = [models.Index(fields=["ricevuto_il"], name="lotto_ricevuto_data")]
+        indexes = [
+            models.Index(fields=["ricevuto_il"], name="lotto_ricevuto_data"),
+            models.Index(
+                fields=["nome_chiave", "sha256", "ricevuto_il"], name="lotto_ricevuto_impronta"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.uuid)

@@ -1,5 +1,6 @@
 """How a run is answered over HTTP: 200 when it ended in time, else 202 with where to follow it."""
 
+import threading
 import time
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -21,10 +22,13 @@ from ingestion.payloads import InvalidPayload
 POLL_AFTER_SECONDS = 5
 KEPT_HEADERS = ("Location", "Retry-After")
 JSON_TYPE = "application/json; charset=utf-8"
+MOST_WAITING = 8  # callers of one process, at the same time
 LOCATION_SALT = "esecuzione"
 # As long as the answer that carries it may be given again (``idempotency.KEPT_FOR``), and a day
 # more for the run to be followed to its end.
 LOCATION_VALID_SECONDS = 31 * 24 * 3600
+
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
 
 Stato = EsecuzioneEtl.Stato
 
@@ -97,7 +101,7 @@ def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Respon
         tipo, EsecuzioneEtl.Origine.API, avviata_da=by.nome, request_id=by.request_id
     )
     if "respond-async" not in request.headers.get("Prefer", ""):
-        _wait_for(run, wait_seconds)
+        _wait_if_few_do(run, wait_seconds)
     return answer(request, run)
 
 
@@ -112,6 +116,16 @@ def answer(request: Request, run: EsecuzioneEtl) -> Response:
 
 def _dead_after() -> timedelta:
     return settings.RUN_DEAD_AFTER
+
+
+def _wait_if_few_do(run: EsecuzioneEtl, seconds: float) -> None:
+    """Each caller who waits holds a thread and its connection; one too many gets 202 at once."""
+    if not _waiting.acquire(blocking=False):
+        return
+    try:
+        _wait_for(run, seconds)
+    finally:
+        _waiting.release()
 
 
 def _wait_for(run: EsecuzioneEtl, seconds: float) -> None:

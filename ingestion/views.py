@@ -146,6 +146,10 @@ class NewAnomalies(APIView):
 
     scope = ("flusso", "lettura")
 
+    def head(self, request: Request) -> Response:
+        """To look numbers the anomalies that it sees; a HEAD does nothing."""
+        return Response()
+
     def get(self, request: Request) -> Response:
         page = anomaly_feed.read(request.query_params.get("dopo", ""), timezone.now())
         query = f"?{urlencode({'dopo': page.prossimo})}" if page.prossimo else ""

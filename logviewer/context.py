@@ -32,6 +32,15 @@ class LogContextMiddleware:
             current_run.reset(run)
 
 
+class RequestContext(logging.Filter):
+    """Lets every record pass, and names the request to one that does not."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not getattr(record, "request_id", None) and current_request.get() != NONE:
+            record.request_id = current_request.get()
+        return True
+
+
 class RunContext(logging.Filter):
     """Lets every record pass, and remembers its run; ``ends``: the record is the run's last."""
 

@@ -12,8 +12,6 @@ from rest_framework.request import Request
 from etlportal.api import keys
 from etlportal.models import Permesso
 
-FIRST_KEY = "API_KEY"
-
 
 @dataclass(frozen=True)
 class ApiClient:
@@ -32,7 +30,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if not sent:
             raise AuthenticationFailed("Manca l'intestazione X-API-KEY.", code="chiave_mancante")
         if secrets.compare_digest(sent.encode(), settings.API_KEY.encode()):
-            return ApiClient(FIRST_KEY, frozenset(Permesso.values)), None
+            return ApiClient(keys.FIRST_KEY, frozenset(Permesso.values)), None
         now = timezone.now()
         key = keys.find(sent, now)
         if key is None:

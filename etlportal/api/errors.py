@@ -157,7 +157,14 @@ def _is_admin(request: HttpRequest) -> bool:
 
 def _standard_answer(request: HttpRequest, status: int) -> JsonResponse:
     """The answer that Django itself gives, with the content type of the API's own answers."""
-    return JsonResponse(standard_body(request, status), status=status, content_type=JSON_TYPE)
+    return json_answer(standard_body(request, status), status)
+
+
+def json_answer(body: dict[str, Any], status: int) -> JsonResponse:
+    """As DRF would write it, for what DRF does not answer."""
+    return JsonResponse(
+        body, status=status, content_type=JSON_TYPE, json_dumps_params={"ensure_ascii": False}
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -173,10 +180,10 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that is not ours, or too old; outside the admin, a POST to a page that takes none."""
+    """A form that is not ours, or too old; outside the admin a flow that forgot the path."""
     if _is_admin(request):
         return csrf.csrf_failure(request, reason)
-    return _standard_answer(request, HTTPStatus.FORBIDDEN)
+    return _standard_answer(request, HTTPStatus.NOT_FOUND)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

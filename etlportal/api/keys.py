@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from etlportal.models import ChiaveApi, Permesso
@@ -23,6 +23,7 @@ audit = logging.getLogger("audit")
 SHAPE = re.compile(r"etl_(?P<identifier>[0-9a-f]{12})_(?P<secret>[\w-]{43})", re.ASCII)
 NO_DIGEST = "0" * 64  # what an unknown identifier is compared with: no secret hashes to it
 LAST_USE_STEP = timedelta(minutes=1)
+FIRST_KEY = "API_KEY"  # the name of the one in the environment: batches and counts go by it
 
 
 class NewKey(NamedTuple):
@@ -39,6 +40,8 @@ def digest(secret: str) -> str:
 
 def create(nome: str, permessi: Iterable[str], scade_il: datetime | None, by: str) -> NewKey:
     """A new key; raises ``IntegrityError`` if the name is taken. ``by``: who, for the audit."""
+    if nome == FIRST_KEY:
+        raise IntegrityError(f"{FIRST_KEY} is the key of the environment")
     identifier, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with transaction.atomic(using="default"):
         row = ChiaveApi.objects.create(

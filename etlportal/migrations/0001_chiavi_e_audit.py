@@ -13,6 +13,17 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='ConsumoChiave',
+            fields=[
+                ('chiave', models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ('minuto', models.DateTimeField()),
+                ('richieste', models.PositiveIntegerField()),
+            ],
+            options={
+                'db_table': 'consumo_chiave',
+            },
+        ),
+        migrations.CreateModel(
             name='ChiaveApi',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -18,4 +18,10 @@ class Migration(migrations.Migration):
                 fields=("nome_chiave", "chiave_idempotenza"), name="lotto_ricevuto_una_volta"
             ),
         ),
+        migrations.AddIndex(
+            model_name="lottoricevuto",
+            index=models.Index(
+                fields=["nome_chiave", "sha256", "ricevuto_il"], name="lotto_ricevuto_impronta"
+            ),
+        ),
     ]

@@ -53,6 +53,7 @@ class TestKeys:
         ("fields", "sentence"),
         [
             ({"nome": ""}, "obbligatorio"),
+            ({"nome": "API_KEY"}, "nell&#x27;ambiente"),
             ({"permessi": []}, "obbligatorio"),
             ({"permessi": ["tutto"]}, "tutto"),
             ({"scade_il_0": "2020-01-01", "scade_il_1": "00:00"}, "È già passata"),

@@ -106,6 +106,9 @@ def test_check_deploy_finds_nothing_with_a_plants_settings():
         ({"SECRET_KEY": "django-insecure-" + "abcdefgh0123456789" * 3}, "E006"),
         ({"API_KEY": "chiave-solo-per-le-prove"}, "E006"),
         ({"API_KEY": "corta"}, "E001"),
+        ({"SECRET_KEY": "corta"}, "E007"),
+        ({"API_KEY_PEPPER": "a"}, "E007"),
+        ({"ALLOWED_HOSTS": "*"}, "E008"),
     ],
 )
 class TestWhatNoPlantMayRunWith:

@@ -4,13 +4,13 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.launch import chromium, complaints, log_in, overflow, violations, watch
 from tests.logviewer.lines import line, numbered, write
 from tests.portal import LivePortal
 
-CHROMIUM = "/usr/bin/chromium"
+pytestmark = pytest.mark.browser
 FILE = "/admin/logviewer/registro/file/?file=etl"
 PAGES = {
     "overview": "/admin/logviewer/registro/",
@@ -28,10 +28,8 @@ def portal() -> Iterator[LivePortal]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +41,7 @@ def cookies(portal, browser):
         f"User.objects.create_superuser('anna', password={word!r})"
     )
     page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{portal.port}/admin/login/")
-    page.fill("#id_username", "anna")
-    page.fill("#id_password", word)
-    page.click("#login-form input[type=submit]")
-    page.wait_for_url("**/admin/")
+    log_in(page, portal.url, "anna", word)
     return page.context.cookies()
 
 
@@ -57,14 +51,9 @@ def opened(portal, browser, cookies) -> Iterator[Callable[..., Page]]:
     made = []
 
     def open_page(**options) -> Page:
-        base = f"http://127.0.0.1:{portal.port}"
-        made.append(browser.new_context(locale="it-IT", base_url=base, **options))
+        made.append(browser.new_context(locale="it-IT", base_url=portal.url, **options))
         made[-1].add_cookies(cookies)
-        page = made[-1].new_page()
-        page.complaints = []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        return page
+        return watch(made[-1].new_page())
 
     yield open_page
     for context in made:
@@ -101,7 +90,7 @@ def test_new_lines_appear_at_the_end_until_it_is_stopped(opened, log):
     append(log, line("later"))
     page.wait_for_timeout(2500)
     expect(rows.last).to_contain_text("fresh")
-    assert page.complaints == []
+    assert complaints(page) == []
 
 
 def test_who_reads_further_up_is_left_there(opened, log):
@@ -143,9 +132,6 @@ def test_the_pages_are_accessible_and_fit(opened, log, scheme, width):
     page = opened(color_scheme=scheme, viewport=size)
     for name, url in PAGES.items():
         page.goto(url)
-        assert page.complaints == [], name  # a policy that is broken is told in the console
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
-        found = [(each["id"], each["nodes"][0]["html"]) for each in results.response["violations"]]
-        assert found == [], name
-        page.complaints.clear()  # of the checker's own style
+        assert complaints(page) == [], name
+        assert overflow(page) == 0, name
+        assert violations(page) == [], name

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         name, expiry = options["nome"].strip(), _expiry(options["giorni"])
         if not name or len(name) > 100:
             raise CommandError("Il nome deve avere da 1 a 100 caratteri.", returncode=2)
-        if ChiaveApi.objects.filter(nome=name).exists():
+        if name == keys.FIRST_KEY or ChiaveApi.objects.filter(nome=name).exists():
             raise _taken(name)
         answer = {
             "nome": name,

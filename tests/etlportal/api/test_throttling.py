@@ -1,6 +1,11 @@
-import pytest
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
-from etlportal.api import keys
+import pytest
+from django.db import connections
+
+from etlportal.api import keys, throttling
+from etlportal.models import ConsumoChiave
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
@@ -35,13 +40,27 @@ def test_what_has_no_key_is_not_counted(anonymous, two_a_minute):
     assert {anonymous.get("/status").status_code for _ in range(5)} == {401}
 
 
-def test_the_count_is_shared_between_processes(api, two_a_minute, settings):
-    """It is in the database's cache, not in this process."""
-    assert settings.CACHES["default"]["BACKEND"].endswith("DatabaseCache")
-    api.get("/status")
+def test_each_minute_begins_anew():
+    start = datetime(2026, 11, 23, 12, 0, 59, tzinfo=UTC)
 
-    from django.db import connections
+    counts = [throttling.count("x", start + timedelta(seconds=n)) for n in (0, 0, 1, 2, 3600)]
 
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM cache WHERE cache_key LIKE '%throttle_key_API_KEY%'")
-        assert cursor.fetchone() == (1,)
+    assert counts == [1, 2, 1, 2, 1]
+    assert ConsumoChiave.objects.count() == 1
+
+
+@pytest.mark.django_db(databases=["default"], transaction=True)
+def test_calls_at_the_same_time_each_count():
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+    def call(_):
+        try:
+            return throttling.count("x", now)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(16) as pool:
+        seen = list(pool.map(call, range(160)))
+
+    assert max(seen) == ConsumoChiave.objects.get().richieste == 160
+    assert len([number for number in seen if number <= 30]) <= 30

@@ -48,6 +48,7 @@ def test_a_dry_run_makes_none(capsys):
         (["uno", "--giorni", "0"], 2),
         (["uno", "--giorni", "99999"], 2),
         (["presa"], 1),
+        (["API_KEY"], 1),
         (["presa", "--dry-run"], 1),
     ],
 )
