@@ -3,13 +3,18 @@
 gunicorn reads these names; what is given on its command line wins.
 """
 
+import socket
+import struct
+from typing import Any
+
 wsgi_app = "etlportal.wsgi"
-worker_class = "etlportal.patient_worker.PatientWorker"
+worker_class = "etlportal.http_worker.HttpWorker"
 workers = 2
-# A thread works and never waits for a client, so few are enough; each may keep one connection
-# to each database (PostgreSQL takes 100 by default, shared with the worker and other programs).
-threads = 8
-# Clients that may wait at once on each worker; a process may open 1024 files by default.
+# Made only when needed. A slow client holds one for as long as it sends, and a hundred of them
+# must keep nobody waiting, however they fall on the workers. More is a proxy's work: TLS needs
+# one anyway, and it collects requests before it passes them on (docs/adr/0011).
+threads = 128
+# Clients that may be connected at once to each worker; a process may open 1024 files by default.
 worker_connections = 800
 # Above what a request may wait for a run (RUN_WAIT_SECONDS) and for the databases (60 s).
 timeout = 120
@@ -18,3 +23,15 @@ keepalive = 5
 control_socket_disable = True
 # The pure Python parser is the one that the tests of malformed requests run against.
 http_parser = "python"
+# Where it is asked for (--access-logfile): addresses without their queries, which may hold keys.
+access_log_format = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(b)s %(D)s'
+# A flow engine gives up after so long; a client that sends or reads nothing for it is gone.
+SILENCE_SECONDS = 120
+
+
+def when_ready(server: Any) -> None:
+    """No thread waits for ever: connections take these limits over from what they come in by."""
+    limit = struct.pack("ll", SILENCE_SECONDS, 0)
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)

@@ -199,7 +199,7 @@ class LivePortal:
     def _gunicorn(self) -> list[str]:
         return [
             *(sys.executable, "-m", "gunicorn", "-c", "python:etlportal.gunicorn"),
-            *("--threads", "4", "--bind", f"127.0.0.1:{self.port}"),
+            *("--bind", f"127.0.0.1:{self.port}"),
         ]
 
     def _service(self, name: str, command: Sequence[str]) -> Service:

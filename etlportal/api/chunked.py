@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
+from gunicorn.http.errors import ParseException
 
 WsgiApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 # In ``request.META``: the length there is a limit, not what the client announced.
@@ -21,6 +22,27 @@ def reading_chunked(application: WsgiApplication) -> WsgiApplication:
         if environ.get("wsgi.input_terminated") and environ.get("HTTP_TRANSFER_ENCODING"):
             environ["CONTENT_LENGTH"] = str(settings.MAX_BODY_BYTES + 1)
             environ[UNANNOUNCED] = True
+            environ["wsgi.input"] = ChunkedInput(environ["wsgi.input"])
         return application(environ, start_response)
 
     return read
+
+
+class ChunkedInput:
+    """Broken chunks are the client's, as a lost connection is: an ``OSError`` for whoever reads."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def read(self, *size: int) -> bytes:
+        return _read(self.source.read, *size)
+
+    def readline(self, *size: int) -> bytes:
+        return _read(self.source.readline, *size)
+
+
+def _read(read: Callable[..., bytes], *size: int) -> bytes:
+    try:
+        return read(*size)
+    except ParseException as error:
+        raise OSError("the body's chunks are broken") from error

@@ -144,11 +144,11 @@ def test_a_chunked_body_above_the_limit_is_refused(clean_portal: LivePortal) -> 
     assert clean_portal.count() == 0
 
 
-def test_many_small_chunks_that_never_end_are_refused(clean_portal: LivePortal) -> None:
+def test_many_small_chunks_are_read(clean_portal: LivePortal) -> None:
     with Caller(clean_portal) as caller:
-        caller.send(head(clean_portal, *CHUNKED), b"1\r\n \r\n" * 2_200_000)
-        assert_error(caller.answer(), 413)
-    assert clean_portal.count() == 0
+        caller.send(head(clean_portal, *CHUNKED), b"1\r\n \r\n" * 100_000, chunks([BODY]))
+        assert caller.answer()[0] == 200
+    assert clean_portal.count() == 1
 
 
 @pytest.mark.parametrize("sent", [0, 10, len(BODY) - 1])
@@ -177,11 +177,11 @@ def test_a_whole_json_that_is_shorter_than_announced_is_refused(clean_portal: Li
 
 
 @pytest.mark.parametrize("sent", [b"P", b"POST /status HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
-def test_a_client_that_hangs_up_in_the_head_is_told(portal: LivePortal, sent: bytes) -> None:
+def test_a_client_that_hangs_up_in_the_head_is_let_go(portal: LivePortal, sent: bytes) -> None:
+    """It asked for nothing, so there is nothing to answer."""
     with Caller(portal) as caller:
         caller.send(sent)
         caller.socket.shutdown(socket.SHUT_WR)
-        assert_error(caller.answer(), 400)
         assert caller.is_closed()
 
 
@@ -201,8 +201,8 @@ NO_REQUEST = {
     b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n": 414,
     b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"a" * 9000 + b"\r\n\r\n": 431,
     b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-A: a\r\n" * 200 + b"\r\n": 431,
-    b"GET /status HTTP/1.1\r\n" + b"X-A: a\r\n" * 10_000: 431,
-    b"G" * 70_000: 431,
+    b"GET /status HTTP/1.1\r\n" + b"X-A: a\r\n" * 110_000: 431,
+    b"G" * 70_000: 414,
     b"\r\n\r\n\r\n": 400,
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n": 400,
 }
@@ -264,7 +264,9 @@ def test_requests_in_a_row_on_one_connection(clean_portal: LivePortal) -> None:
 
 
 def test_requests_sent_before_the_answers_come(clean_portal: LivePortal) -> None:
-    good = head(clean_portal, f"Content-Length: {len(BODY)}", "Idempotency-Key: {}") + BODY
+    """Each longer than a piece that the server reads, so that one brings the start of the next."""
+    body = BODY.ljust(20_000)
+    good = head(clean_portal, f"Content-Length: {len(body)}", "Idempotency-Key: {}") + body
     with Caller(clean_portal) as caller:
         caller.send(b"".join(good.replace(b"{}", b"k-%d" % number, 1) for number in range(5)))
         assert [caller.answer()[0] for _ in range(5)] == [200] * 5
@@ -297,6 +299,21 @@ def test_after_an_early_answer_the_connection_is_in_step(
         except (ConnectionError, http.client.RemoteDisconnected):
             pass  # closed: as good an end
     assert clean_portal.count() == 0
+
+
+def test_a_refused_body_that_is_broken_brings_no_second_answer(portal: LivePortal) -> None:
+    with Caller(portal) as caller:
+        caller.send(b"POST /nulla HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        caller.send(b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n")
+        assert_error(caller.answer(), 404)
+        assert caller.is_closed()
+
+
+def test_broken_chunks_are_refused_where_a_form_is_read(portal: LivePortal) -> None:
+    with Caller(portal) as caller:
+        form = "Content-Type: application/x-www-form-urlencoded"
+        caller.send(head(portal, CHUNKED[0], form, target="POST /admin/login/"), b"xyz\r\n\r\n")
+        assert 400 <= caller.answer()[0] < 500
 
 
 def test_a_wrong_key_is_answered_before_the_body_is_sent(portal: LivePortal) -> None:

@@ -385,3 +385,13 @@ def test_writers_and_readers_at_the_same_time_lose_and_repeat_nothing(api, opera
     expected = sorted(f"{name}-{n}" for name in range(4) for n in range(40))
     assert sorted(seen[0]) == expected
     assert seen[0] == seen[1]
+
+
+def test_a_head_numbers_nothing(api, operation):
+    add_anomalies(operation, "a")
+
+    answer = api.head(PATH)
+
+    assert answer.status_code == 200
+    assert not AnomaliaOperazione.objects.exclude(sequenza=None).exists()
+    assert not anomaly_feed.NumerazioneAnomalie.objects.exists()

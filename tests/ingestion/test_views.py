@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 import time
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -575,3 +576,27 @@ def test_a_run_that_never_started_has_no_time(api):
     run = make_esecuzione(creata_il=timezone.now() - timedelta(hours=2))
 
     assert api.get(f"/status?esecuzione={run.pk}").json()["esecuzione"]["iniziata_il"] == ""
+
+
+def test_one_caller_too_many_does_not_wait(api, monkeypatch, settings):
+    """Each that waits holds a thread of the web server."""
+    settings.RUN_WAIT_SECONDS = 20
+    monkeypatch.setattr(run_answers, "_waiting", threading.BoundedSemaphore(1))
+    run_answers._waiting.acquire()
+
+    started = time.monotonic()
+    answer = api.post("/process-transfer")
+
+    assert answer.status_code == 202
+    assert answer.json()["esecuzione"]["stato"] == "IN_CODA"
+    assert time.monotonic() < started + 5
+
+
+def test_who_has_waited_makes_room(api, monkeypatch, settings):
+    settings.RUN_WAIT_SECONDS = 0.1
+    monkeypatch.setattr(run_answers, "_waiting", threading.BoundedSemaphore(1))
+
+    for _ in range(2):
+        api.post("/process-transfer")
+
+    assert run_answers._waiting.acquire(blocking=False)

@@ -18,7 +18,9 @@
     const label = labelOf(select);
     if (box && label) {
       label.id ||= `${select.id}-label`;
-      box.setAttribute("aria-labelledby", `${label.id} select2-${select.id}-container`);
+      const chosen = box.querySelector(".select2-selection__rendered");
+      box.setAttribute("aria-labelledby", `${label.id} ${chosen.id}`);
+      chosen.setAttribute("aria-labelledby", label.id);
     }
   };
 

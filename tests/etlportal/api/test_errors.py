@@ -9,6 +9,7 @@ from django.core.exceptions import (
 )
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
+from django.test import Client
 from django.urls import path, resolve
 from rest_framework import exceptions
 from rest_framework.permissions import AllowAny
@@ -280,3 +281,12 @@ def test_the_answer_is_json_whatever_is_accepted(api, accept):
 
     assert answer.status_code == 200
     assert answer["Content-Type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/", "/i18n/setlang/"])
+@pytest.mark.django_db
+def test_a_flow_that_forgot_the_path_is_told_so(path):
+    answer = Client(enforce_csrf_checks=True).post(path, "[]", content_type="application/json")
+
+    assert answer.status_code == 404
+    assert answer.json()["codice"] == "non_trovato"

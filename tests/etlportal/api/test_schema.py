@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -10,6 +11,7 @@ from jsonschema import Draft4Validator
 from rest_framework.views import APIView
 
 from etlportal.api import schema as portal_schema
+from etlportal.api.errors import SENTENCES
 from etlportal.api.permissions import scopes_of
 from ingestion.models import EsecuzioneEtl
 from production.models import AnomaliaOperazione, Operazione
@@ -17,6 +19,7 @@ from tests.builders import make_active_esecuzione, make_esecuzione, make_posted
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
 
+ROOT = Path(__file__).parents[3]
 PATH = "/api/schema"
 JSON = "application/json"
 
@@ -348,3 +351,30 @@ def test_the_page_has_nothing_inline_and_nothing_from_outside(admin_client):
     assert not re.search(r"https?://|//cdn", page)
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", page)
     assert json.loads(admin_client.get(PATH).content)["openapi"]
+
+
+def test_the_example_of_each_common_error_is_what_is_answered(document):
+    for _, _, operation in operations(document):
+        for status in {"403", "404", "405", "414", "429", "431", "500", "503"} & set(
+            operation["responses"]
+        ):
+            answer = resolved(document, operation["responses"][status])
+            example = answer["content"][JSON]["example"]
+            assert (example["codice"], example["error"]) == SENTENCES[int(status)]
+
+
+def test_the_guide_for_flow_authors_names_every_code():
+    """Those that the sources write, whoever raises them."""
+    sources = [
+        path.read_text()
+        for app in ("etlportal", "ingestion", "logviewer", "orders")
+        for path in (ROOT / app).glob("**/*.py")
+    ]
+    written = (
+        r'(?:default_code = |InvalidPayload\(\s*|code=|ParseError\([\w.]+, )"([a-z]+_[a-z_]+)"'
+    )
+    codes = {code for source in sources for code in re.findall(written, source)}
+    codes |= {codice for codice, _ in SENTENCES.values()}
+    assert len(codes) > 20
+    guide = (ROOT / "docs" / "power-automate.md").read_text()
+    assert {code for code in codes if f"`{code}`" not in guide} == set()
