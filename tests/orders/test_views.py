@@ -44,7 +44,8 @@ def everything():
     contents = {}
     for alias in connections:
         with connections[alias].cursor() as cursor:
-            for table in set(connections[alias].introspection.table_names(cursor)) - {"consumo_chiave"}:
+            tables = set(connections[alias].introspection.table_names(cursor))
+            for table in tables - {"consumo_chiave"}:
                 cursor.execute(f"SELECT * FROM {table}")
                 contents[alias, table] = sorted(map(repr, cursor.fetchall()))
     return contents
