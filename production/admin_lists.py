@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from production.exports import ExportMixin
 
-COUNT_LIMIT = 10_000
+COUNT_LIMIT = 2_000
 EMPTY = "—"  # also the site's empty_value_display
 FIRST_DAY = date(2000, 1, 1)
 LAST_DAY = date(2100, 1, 1)
