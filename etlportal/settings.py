@@ -197,8 +197,8 @@ DATABASES = {
     ),
 }
 for database in DATABASES.values():
-    # No connection outlives its request: gunicorn may have 256 threads, PostgreSQL takes 100
-    # connections by default. A new one costs a few milliseconds.
+    # No connection outlives its request: each of gunicorn's many threads would keep its own, and
+    # PostgreSQL takes 100 by default. A new one costs a few milliseconds.
     database |= {"CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False}
 # The plant's other programs read these tables: local plant time, not UTC. It is where the
 # plant stands, not a choice; TIME_ZONE above is how the pages show times.

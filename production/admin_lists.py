@@ -37,17 +37,18 @@ class BoundedPaginator(Paginator):
     """Counts no more than ``COUNT_LIMIT`` rows; ``more`` says that there are others."""
 
     @cached_property
-    def counted(self) -> int:
+    def found(self) -> list[Any]:
+        """Keys in no order, by whatever index finds them first; one above the limit if more."""
         rows: Any = self.object_list
-        return int(rows.order_by().values("pk")[: COUNT_LIMIT + 1].count())
+        return list(rows.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1])
 
     @cached_property
     def count(self) -> int:
-        return min(self.counted, COUNT_LIMIT)
+        return min(len(self.found), COUNT_LIMIT)
 
     @property
     def more(self) -> bool:
-        return self.counted > COUNT_LIMIT
+        return len(self.found) > COUNT_LIMIT
 
 
 class FastChangeList(ChangeList):
@@ -56,11 +57,22 @@ class FastChangeList(ChangeList):
     Reading whole rows while sorting, servers choose to sort the whole table with its joins.
     For the same reason a list is sorted by the column whose range is asked for: with the range
     on one index and the order on another, all newer rows may be read to find the first page.
+    And so, where few rows match, those few alone are sorted.
     """
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = self.rows(list(self.result_list.values_list("pk", flat=True)))
+        self.result_list = self.rows(list(self._page().values_list("pk", flat=True)))
+
+    def _page(self) -> Any:
+        """The rows of this page, of which only the keys are asked."""
+        if self.paginator.more:
+            return self.result_list
+        few = self.queryset.filter(pk__in=self.paginator.found)
+        if self.show_all or not self.multi_page:
+            return few
+        first = (self.page_num - 1) * self.list_per_page
+        return few[first : first + self.list_per_page]
 
     def rows(self, keys: Sequence[Any]) -> list[Any]:
         """The rows with these keys, in their order, as the list shows them."""

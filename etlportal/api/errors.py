@@ -42,10 +42,6 @@ SENTENCES = {
         "metodo_non_ammesso",
         "Questo indirizzo non accetta il metodo usato: vedi l'intestazione Allow.",
     ),
-    408: (
-        "richiesta_troppo_lenta",
-        "La richiesta è arrivata troppo lentamente ed è stata interrotta: nulla è stato scritto.",
-    ),
     413: (BodyTooLarge.default_code, BodyTooLarge.default_detail),
     414: ("indirizzo_troppo_lungo", "L'indirizzo è troppo lungo: ridurre i parametri."),
     415: (

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from django.conf import settings
-from django.db import connections
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
@@ -74,25 +73,12 @@ class RawBodyParser(BaseParser):
         request: Request | None = (parser_context or {}).get("request")
         headers = request.headers if request else {}
         encodings = _encodings(headers.get("Content-Encoding", ""))
-        announced = _announced(request)
-        close_connections()
-        body = read_at_most(stream, settings.MAX_BODY_BYTES, announced)
+        body = read_at_most(stream, settings.MAX_BODY_BYTES, _announced(request))
         if not body:
             raise missing_body(headers)
         if encodings:
             body = inflate(body, settings.MAX_BODY_BYTES)
         return Body(bytes=body, json=decode(body))
-
-
-def close_connections() -> None:
-    """This thread's, to the databases, but for those in a transaction.
-
-    A thread may wait long for its client; a hundred of them would hold all the connections that
-    PostgreSQL has. The next query opens a new one.
-    """
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
 
 
 def _announced(request: Request | None) -> int | None:

@@ -147,7 +147,7 @@ def test_a_stream_of_posts_while_the_server_is_killed_again_and_again(
     assert batches(clean_portal) == [(RECORDS, RECORDS)] * BODIES
 
 
-BODIES, RECORDS, SENDERS = 32, 40, 4
+BODIES, RECORDS, SENDERS = 60, 40, 4
 
 
 def stream(portal: LivePortal, url: str, rng: random.Random) -> tuple[int, list[FlowEngine]]:
@@ -167,7 +167,7 @@ def stream(portal: LivePortal, url: str, rng: random.Random) -> tuple[int, list[
     with ThreadPoolExecutor(SENDERS) as pool:
         sendings = [pool.submit(send, sender) for sender in range(SENDERS)]
         while not all(sending.done() for sending in sendings):
-            time.sleep(rng.uniform(0.1, 1.5))
+            time.sleep(rng.uniform(0.1, 0.8))
             kills += kill_a_web_worker(portal, rng)
             if kills == 2:  # once, all of it
                 portal.web.kill9()

@@ -6,6 +6,7 @@ rows put in by hand, and errors of each server; then every file that a process w
 
 import json
 import secrets
+import socket
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -33,6 +34,18 @@ BAD_BODIES = (
     *("{}", '"{}"', '["{}"]', '[{{"{}": 1}}]', '[{{"peso_effettivo": {}}}]'),
     *('[{{"{0}": 1, "{0}": 2}}]', "[{{'codice_pezzo': '{}'}}]"),
 )
+
+# Heads that never reach the application: the server itself refuses them.
+BAD_HEADS = (
+    *("GET /status HTTP/1.1\r\nX-API-KEY {}\r\n\r\n", '[{{"note": "{}"}}]\r\n\r\n'),
+    *("GET /status?X-API-KEY={} HTTP/9\r\n\r\n", "GET /sta tus?chiave={} HTTP/1.1\r\n\r\n"),
+    *("{} /status HTTP/1.1\r\n\r\n", "POST /status HTTP/1.1\r\nTransfer-Encoding: {}\r\n\r\n"),
+    *("GET /status HTTP/1.1\r\nExpect: {}\r\n\r\n", "GET /status HTTP/1.1\r\n{} : 1\r\n\r\n"),
+    *("GET /status HTTP/1.1\r\nA: b\r\n {}\r\n\r\n", "GET /status HTTP/1.1\nX-API-KEY: {}\n\n"),
+    *("POST /status HTTP/1.1\r\nContent-Length: {}\r\n\r\n", "GET /{} HTTP/1.1\r\nHost: x\r\n"),
+)
+# Broken chunks: of a body that is read, and of one that is not.
+BAD_CHUNKS = ("X-API-KEY: {key}\r\n", "")
 
 
 class Plants:
@@ -97,6 +110,24 @@ def send_addresses(portal: LivePortal, plants: Plants) -> None:
     assert portal.request("GET", "/status", headers=host).status == 400
 
 
+def send_raw(portal: LivePortal, plants: Plants) -> None:
+    for head in BAD_HEADS:
+        answer = exchange(portal.port, head.format(plants.put(f"head {head}")))
+        assert answer[:10] in {b"HTTP/1.1 4", b""}
+    for key in BAD_CHUNKS:
+        head = "POST /insert-postgres HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
+        body = f"{plants.put('size of a chunk')}\r\n\r\n"
+        answer = exchange(portal.port, head + key.format(key=portal.key) + "\r\n" + body)
+        assert answer.startswith(b"HTTP/1.1 400" if key else b"HTTP/1.1 401")
+
+
+def exchange(port: int, request: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(request.encode())
+        caller.shutdown(socket.SHUT_WR)
+        return caller.recv(65536)
+
+
 def use_named_keys(portal: LivePortal, plants: Plants) -> None:
     for name in ("viva", "revocata"):
         made = portal.manage("crea_chiave", name, "--permessi", "lettura")
@@ -142,8 +173,9 @@ def test_no_log_holds_a_secret_or_what_was_sent(portal: LivePortal, plants: Plan
         if password := urlsplit(url).password:
             plants.places[password] = "password of a database"
 
-    for act in (send_bodies, send_headers, send_addresses, use_named_keys, log_in_wrongly):
+    for act in (send_bodies, send_headers, send_addresses, send_raw, use_named_keys):
         act(portal, plants)
+    log_in_wrongly(portal, plants)
     break_rows(portal, plants)
 
     logs = written(portal)

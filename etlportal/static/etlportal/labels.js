@@ -40,7 +40,7 @@
       .forEach((sign) => sign.setAttribute("role", "img"));
   };
 
-  /* After the admin's own scripts, which draw when the page is ready or has a new row. */
-  window.addEventListener("load", nameAll);
-  document.addEventListener("formset:added", () => setTimeout(nameAll));
+  /* The admin's own scripts draw some time after the page is ready, and with each new row. */
+  nameAll();
+  new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
 })();
