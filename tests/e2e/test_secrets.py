@@ -15,6 +15,8 @@ import pytest
 
 from tests.portal import LivePortal
 
+pytestmark = pytest.mark.once
+
 FIELDS = (
     *("id_ordine", "codice_pezzo", "codice_macchinario", "codice_operatore"),
     *("timestamp_inizio", "timestamp_fine", "tipo_operazione", "peso_effettivo"),

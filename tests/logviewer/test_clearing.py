@@ -222,6 +222,8 @@ def test_no_other_name_becomes_a_path(tmp_path, name):
 WRITER = """
 import logging, sys, time
 from logviewer.handlers import LineFormatter, SharedFileHandler
+
+pytestmark = pytest.mark.once
 handler = SharedFileHandler(sys.argv[1], 60_000, 500)
 handler.setFormatter(LineFormatter())
 logger = logging.getLogger("prova")

@@ -309,6 +309,8 @@ def test_a_gap_among_the_pieces_is_filled_first(tmp_path):
 WRITER = """
 import logging, sys
 from logviewer.handlers import LineFormatter, SharedFileHandler
+
+pytestmark = pytest.mark.once
 handler = SharedFileHandler(sys.argv[1], int(sys.argv[3]), 200)
 handler.setFormatter(LineFormatter())
 logger = logging.getLogger("prova")

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -16,6 +17,8 @@ from rest_framework.test import APIRequestFactory
 from etlportal.api.parsers import RawBodyParser
 from ingestion.payloads import UNSTORABLE, InvalidPayload, records_in, stage
 from tests.mutations import SEED, mutated_body
+
+pytestmark = pytest.mark.once
 
 BODIES = 50_000
 MOST_SECONDS = 2
