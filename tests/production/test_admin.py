@@ -256,12 +256,28 @@ def test_nothing_is_counted_to_the_end(
     monkeypatch.setattr(admin_lists, "COUNT_LIMIT", 3)
     for _ in range(5):
         make_operazione()
-    counts = [sql for sql in queries_of(admin_client, OPERAZIONI) if "COUNT(*)" in sql]
-    assert len(counts) == 1
-    assert "LIMIT 4" in counts[0]
+    asked = queries_of(admin_client, OPERAZIONI)
+    assert not [sql for sql in asked if "COUNT(*)" in sql]
+    assert len([sql for sql in asked if "LIMIT 4" in sql]) == 1
     page = admin_client.get(OPERAZIONI)
     assert "oltre" in page.text
     assert page.context["cl"].result_count == 3
+
+
+@pytest.mark.parametrize("asked", [{}, {"p": "2"}])
+def test_few_rows_are_found_first_and_then_sorted(
+    admin_client: Client, plant: None, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str]
+) -> None:
+    """In the order and the pages that they would have with all."""
+    numbers = [make_operazione().pk for _ in range(5)]
+    monkeypatch.setattr("production.admin.OperazioneAdmin.list_per_page", 3)
+    with CaptureQueriesContext(connections["production"]) as captured:
+        page = admin_client.get(OPERAZIONI, asked)
+    shown = [row.pk for row in page.context["cl"].result_list]
+    assert shown == (sorted(numbers, reverse=True)[3:] if asked else sorted(numbers)[:1:-1])
+    paged = [query["sql"] for query in captured if "LIMIT 3" in query["sql"]]
+    assert len(paged) == 1
+    assert " IN (" in paged[0]
 
 
 def test_a_short_list_is_counted_exactly(admin_client: Client, plant: None) -> None:
