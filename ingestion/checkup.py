@@ -152,6 +152,15 @@ def _clock_difference(alias: str) -> timedelta:
     return timedelta(seconds=float(there) - here)
 
 
+def check_verification() -> Check:
+    """What the newest check of the invariants found, of those that came to their end."""
+    if not health.reachable("default"):
+        return NOT_JUDGED
+    if found := health.failed_verification():
+        return wrong(found.messaggio)
+    return well("L'ultima verifica non ha trovato nulla di perso, doppio o alterato.")
+
+
 CHECKS: dict[str, Look] = {
     "postgresql": lambda: check_database("postgresql"),
     "mysql": lambda: check_database("mysql"),
@@ -159,6 +168,7 @@ CHECKS: dict[str, Look] = {
     "ritardi": check_late_jobs,
     "orari": check_schedules,
     "attesa": check_pending,
+    "verifica": check_verification,
     "disco": check_disk,
     "orologi": check_clocks,
 }

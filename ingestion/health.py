@@ -71,6 +71,13 @@ def problems(databases: dict[str, bool] | None = None) -> list[Problem]:
         return [Problem(POSTGRESQL, AWAY_SENTENCES[POSTGRESQL], now)]
 
 
+def failed_verification() -> EsecuzioneEtl | None:
+    """The newest check of the invariants that came to its end, if something did not hold."""
+    ended = EsecuzioneEtl.objects.filter(tipo=Tipo.VERIFICA, stato__in=[Stato.OK, Stato.ERRORE])
+    last = ended.order_by("-pk").first()
+    return last if last and last.stato == Stato.ERRORE else None
+
+
 # --- The databases --------------------------------------------------------------------------
 
 

@@ -86,7 +86,10 @@ def below_minimum() -> list[StockFigure]:
         )
         for row in rows
     ]
-    return sorted(figures, key=lambda row: (row.disponibili / row.scorta_minima, row.articolo))
+    # Another program may have a negative stock with a minimum of 0.
+    return sorted(
+        figures, key=lambda row: (row.disponibili / (row.scorta_minima or 1), row.articolo)
+    )
 
 
 # --- Production per hour ------------------------------------------------------------------

@@ -93,8 +93,8 @@ def work_between(start: datetime, end: datetime) -> list[Work]:
     rows = (
         Operazione.objects.filter(
             Q(timestamp_inizio__gte=early) | Q(timestamp_fine__gte=early),
-            timestamp_inizio__gte=early - LONGEST,
-            timestamp_inizio__lt=end + REPEATED_HOUR,
+            Q(timestamp_inizio__gte=early - LONGEST, timestamp_inizio__lt=end + REPEATED_HOUR)
+            | Q(timestamp_inizio=None, timestamp_fine__lt=end + REPEATED_HOUR),
         )
         .order_by("timestamp_inizio")
         .values_list(
@@ -114,7 +114,7 @@ def work_between(start: datetime, end: datetime) -> list[Work]:
     )
     found = []
     for pk, machine, piece, order, kind, begun, ended, lasted, stop, rate, made, anomalous in rows:
-        inizio, fine = instants(begun, ended, lasted)
+        inizio, fine = instants(begun or ended, ended, lasted)  # no start: it fills no time
         if inizio < end and (fine or inizio) >= start:
             stopped = stop if stop in stops else None
             found.append(

@@ -138,6 +138,7 @@ def _flow_tile(reader: Reader) -> Tile:
             oldest,
             health.worker_beat(),
             reader.databases,
+            health.failed_verification() is not None,
         )
     )
 

@@ -73,6 +73,7 @@ class Flow(NamedTuple):
     """``oldest_pending``: how long the oldest record has waited; None when none waits.
 
     ``worker_beat`` None: no worker lives. ``databases`` by name: whether they answer.
+    ``unverified``: the newest check of the invariants found that one does not hold.
     """
 
     last_run: EsecuzioneEtl | None
@@ -81,6 +82,7 @@ class Flow(NamedTuple):
     oldest_pending: timedelta | None
     worker_beat: datetime | None
     databases: Mapping[str, bool]
+    unverified: bool = False
 
 
 def problem_words(problem: Problem) -> str:
@@ -98,10 +100,17 @@ def problem_words(problem: Problem) -> str:
 def flow_tile(flow: Flow) -> Tile:
     url = changelist("ingestion_esecuzioneetl")
     needs = [Need("error", problem_words(problem), url) for problem in flow.problems]
+    if flow.unverified:
+        found = changelist("ingestion_esecuzioneetl", tipo__exact=EsecuzioneEtl.Tipo.VERIFICA)
+        needs.append(Need("error", _("La verifica ha trovato qualcosa che non torna."), found))
     if flow.problems:
         kind, state = "error", _("Non scorre")
     elif flow.last_run is None:
         kind, state = "waiting", _("Mai partito")
+    elif flow.worker_beat is None:
+        kind, state = "warning", _("Worker fermo")
+    elif flow.last_run.stato in (EsecuzioneEtl.Stato.ERRORE, EsecuzioneEtl.Stato.INTERROTTA):
+        kind, state = "warning", _("Ultimo non riuscito")
     else:
         kind, state = "ok", _("Scorre")
     return Tile(_("Flusso dei dati"), url, kind, state, lines=_flow_lines(flow, url), needs=needs)

@@ -42,9 +42,8 @@ def test_every_page_is_accessible(opened, look):
     assert len(seen) >= PAGES[plant.SUPERUSER]
 
 
-@pytest.mark.parametrize(
-    ("role", "look"), [("operatore", LIGHT), ("capoturno", DARK), ("admin", LIGHT)]
-)
+@LOOKS
+@pytest.mark.parametrize("role", ["operatore", "capoturno", "admin"])
 def test_every_page_of_a_role_opens_and_fits(opened, role, look):
     """What a role may only look at is drawn otherwise: those pages are judged here."""
     page = opened(role, look)

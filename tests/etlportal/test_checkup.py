@@ -12,6 +12,7 @@ from etlportal.checkup import CHECKS
 from etlportal.models import ChiaveApi
 from ingestion import checkup, health
 from ingestion.schedules import SCHEDULES, create_schedules
+from tests import builders
 from tests.builders import make_raw_operazione
 from tests.commands import as_json, manage
 
@@ -197,5 +198,24 @@ def test_without_postgresql_nothing_else_is_judged(monkeypatch):
         "postgresql": "problema",
         "mysql": "bene",
         "mysql_stretto": "bene",
-        **dict.fromkeys(["worker", "ritardi", "orari", "attesa", "chiavi"], "non giudicato"),
+        **dict.fromkeys(
+            ["worker", "ritardi", "orari", "attesa", "verifica", "chiavi"], "non giudicato"
+        ),
     }
+
+
+def test_a_verification_that_found_something_is_a_problem_until_the_next():
+    assert check("verifica")[:2] == (0, "bene")
+    builders.make_esecuzione(
+        tipo="verifica", stato="ERRORE", messaggio="Qualcosa non torna: x (1)."
+    )
+    builders.make_esecuzione(tipo="verifica", stato="INTERROTTA")
+
+    assert check("verifica") == (1, "problema", "Qualcosa non torna: x (1).")
+
+    builders.make_esecuzione(tipo="verifica", stato="OK")
+    assert check("verifica")[:2] == (0, "bene")
+
+
+def test_a_dry_run_of_nothing_is_a_usage_error():
+    assert manage("check_etl", "--dry-run", "--solo", "disco")[0] == 2

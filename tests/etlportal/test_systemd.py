@@ -54,13 +54,16 @@ def test_alerts_leave_every_five_minutes_from_outside_the_worker():
     assert read("etlportal-avvisi.timer")["Timer"]["OnUnitInactiveSec"] == "5min"
 
 
-@pytest.mark.parametrize(("code", "restarted"), [(0, False), (1, True), (2, False)])
-def test_the_watchdog_restarts_a_deaf_worker_alone(tmp_path, code, restarted):
+@pytest.mark.parametrize(
+    ("code", "told", "restarted"),
+    [(0, "BENE", False), (1, "PROBLEMA", True), (1, "ImproperlyConfigured", False)],
+)
+def test_the_watchdog_restarts_a_deaf_worker_alone(tmp_path, code, told, restarted):
     """Its own line, with programs that only note how they were called."""
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     called = tmp_path / "called"
-    _program(python, f'echo python "$@" >>{called}; exit {code}')
+    _program(python, f'echo python "$@" >>{called}; echo worker {told}; exit {code}')
     _program(tmp_path / "bin" / "systemctl", f'echo systemctl "$@" >>{called}')
     _program(tmp_path / "bin" / "setpriv", 'shift 3; exec "$@"')
 

@@ -17,6 +17,8 @@ from logviewer.clearing import AuditRefused, Cleared, ClearFailed, Who, clear, c
 from logviewer.lines import parse
 from tests.logviewer.lines import everything, line, numbered, write
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 WHO = Who("anna", "admin", "req-0001")
 
@@ -222,8 +224,6 @@ def test_no_other_name_becomes_a_path(tmp_path, name):
 WRITER = """
 import logging, sys, time
 from logviewer.handlers import LineFormatter, SharedFileHandler
-
-pytestmark = pytest.mark.once
 handler = SharedFileHandler(sys.argv[1], 60_000, 500)
 handler.setFormatter(LineFormatter())
 logger = logging.getLogger("prova")

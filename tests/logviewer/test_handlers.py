@@ -17,6 +17,8 @@ from logviewer import files
 from logviewer.context import RunContext, current_request, current_run
 from logviewer.handlers import LineFormatter, SharedFileHandler
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 
 LINE = re.compile(
@@ -309,8 +311,6 @@ def test_a_gap_among_the_pieces_is_filled_first(tmp_path):
 WRITER = """
 import logging, sys
 from logviewer.handlers import LineFormatter, SharedFileHandler
-
-pytestmark = pytest.mark.once
 handler = SharedFileHandler(sys.argv[1], int(sys.argv[3]), 200)
 handler.setFormatter(LineFormatter())
 logger = logging.getLogger("prova")

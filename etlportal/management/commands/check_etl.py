@@ -2,7 +2,7 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from etlportal.checkup import CHECKS
 from ingestion import alerts
@@ -28,6 +28,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["dry_run"] and not options["avvisa"]:
+            raise CommandError("--dry-run va con --avvisa.", returncode=2)
         told = _alert(dry_run=options["dry_run"]) if options["avvisa"] else {}
         chosen = {name: CHECKS[name] for name in options["solo"] or CHECKS}
         found = dict(run_checks(chosen))

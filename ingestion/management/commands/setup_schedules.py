@@ -1,7 +1,8 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from ingestion.schedules import SCHEDULES, create_schedules, missing_schedules
 
@@ -14,7 +15,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        changed = missing_schedules() if options["dry_run"] else create_schedules()
+        try:
+            changed = missing_schedules() if options["dry_run"] else create_schedules()
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError("PostgreSQL non risponde: riprovare più tardi.") from error
         if options["json"]:
             present = [name for name in SCHEDULES if name not in changed]
             self.stdout.write(json.dumps({"create": changed, "presenti": present}))

@@ -322,3 +322,12 @@ def test_a_dead_run_worked_until_its_heart_stopped() -> None:
     assert dead.fine == NOON + timedelta(minutes=2)
     assert waiting.inizio == waiting.fine == queued.creata_il
     assert timezone.is_aware(waiting.inizio)
+
+
+def test_a_piece_whose_start_is_unknown_counts_where_it_ended(plant) -> None:
+    make_operation(NOON - HOUR, 30, macchinario_id="FORGIA1", pezzo_id="PZC01")
+    production.Operazione.objects.update(timestamp_inizio=None, durata=None)
+    window = last_hours(NOON - timedelta(minutes=1), ROME)
+    (work,) = production.work_between(window.start, window.end)
+    assert work.inizio == work.fine == NOON - timedelta(minutes=30)
+    assert sum(orders.pieces_per_slot([work], window.slots)) == 1

@@ -272,3 +272,31 @@ def test_there_is_no_inline_style_or_script(admin_client: Client, busy_plant) ->
 )
 def test_ages(minutes: float, words: str) -> None:
     assert tiles.age(timedelta(minutes=minutes)) == words
+
+
+def test_what_the_verification_found_is_a_need(admin_client: Client) -> None:
+    builders.make_esecuzione(tipo="verifica", stato="ERRORE")
+
+    page = admin_client.get("/admin/")
+
+    assert "La verifica ha trovato qualcosa che non torna." in page.text
+    assert "/admin/ingestion/esecuzioneetl/?tipo__exact=verifica" in page.text
+
+
+@pytest.mark.parametrize(
+    ("beats", "stato", "shown"),
+    [
+        (True, "OK", ("ok", "Scorre")),
+        (True, "ERRORE", ("warning", "Ultimo non riuscito")),
+        (True, "INTERROTTA", ("warning", "Ultimo non riuscito")),
+        (False, "OK", ("warning", "Worker fermo")),
+    ],
+)
+def test_the_flow_is_green_only_when_all_of_it_is(beats: bool, stato: str, shown) -> None:
+    now = timezone.now()
+    both = {"postgresql": True, "mysql": True}
+    run = builders.make_esecuzione(stato=stato, iniziata_il=now)
+
+    tile = tiles.flow_tile(tiles.Flow(run, [], 0, None, now if beats else None, both))
+
+    assert (tile.kind, tile.state) == shown
