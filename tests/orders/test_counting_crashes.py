@@ -370,7 +370,7 @@ def pauses(monkeypatch):
 
 
 @pytest.mark.servers
-def test_a_rival_that_holds_a_line_is_waited_for(pauses, assert_well):
+def test_a_rival_that_holds_a_line_is_waited_for(pauses, assert_well, monkeypatch):
     """On a lock wait the server undoes the statement alone: the whole chunk starts again."""
     make_riga(8, "PZC01", 10)
     make_forgiature(3)
@@ -385,8 +385,9 @@ def test_a_rival_that_holds_a_line_is_waited_for(pauses, assert_well):
     rival = in_a_thread(hold)
     assert holding.wait(20)
     pauses.then = lambda: (tried.set(), rival.join())
-    with connections["production"].cursor() as cursor:
-        cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+    short = "SET SESSION innodb_lock_wait_timeout = 1"
+    options = connections["production"].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "init_command", short)
 
     run = update_in_this_process()
 
