@@ -80,17 +80,20 @@ ROWS = {
         "operatore": ["Prendi in carico", "Aggiungi una nota"],
         "capoturno": ["Accetta in deroga", "Chiudi"],
     },
-    "production/pezzo/": {"admin": ["Storia", "Salva"]},
-    "production/macchinario/": {"admin": ["Storia", "Salva"]},
-    "production/anomalia/": {"admin": ["Storia", "Salva"]},
+    "production/pezzo/": {"admin": ["Cronologia", "Salva"]},
+    "production/macchinario/": {"admin": ["Cronologia", "Salva"]},
+    "production/anomalia/": {"admin": ["Cronologia", "Salva"]},
     "orders/ordine/?stato__exact=IN+ATTESA": {
-        "operatore": ["Storia"],
+        "operatore": ["Cronologia"],
         "capoturno": ["Annulla ordine", "Salva"],
     },
-    "orders/ordine/?stato__exact=COMPLETATO": {"operatore": ["Storia"]},
-    "orders/magazzino/": {"operatore": ["Storia"], "capoturno": ["Rettifica giacenza", "Salva"]},
-    "orders/cliente/": {"admin": ["Storia", "Salva"]},
-    "auth/user/?q=operatore": {"admin": ["Storia", "Salva", "Cancella"]},
+    "orders/ordine/?stato__exact=COMPLETATO": {"operatore": ["Cronologia"]},
+    "orders/magazzino/": {
+        "operatore": ["Cronologia"],
+        "capoturno": ["Rettifica giacenza", "Salva"],
+    },
+    "orders/cliente/": {"admin": ["Cronologia", "Salva"]},
+    "auth/user/?q=operatore": {"admin": ["Cronologia", "Salva", "Cancella"]},
 }
 
 

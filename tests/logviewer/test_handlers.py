@@ -168,6 +168,7 @@ def logger_to():
     def make(path, max_bytes=1_000_000, copies=3):
         logger = logging.getLogger(f"prova.{len(handlers)}")
         logger.setLevel(logging.INFO)
+        logger.propagate = False
         handler = SharedFileHandler(path, max_bytes, copies)
         handler.setFormatter(LineFormatter())
         logger.addHandler(handler)

@@ -101,6 +101,7 @@ def test_it_is_accessible_in_every_look(opened, locale: str, scheme: str, width:
 def test_the_pictures_of_orders_and_stock_are_accessible(opened, path: str) -> None:
     page = opened(path, locale="it-IT")
     page.click("#result_list tbody a >> nth=0")
+    page.wait_for_selector("svg.drawing polyline.level")
     assert page.locator("svg.drawing polyline.level").count() == 1
     assert page.complaints == []
     violations = Axe().run(page, context={"include": [[".chart"]]})
