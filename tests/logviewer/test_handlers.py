@@ -178,6 +178,7 @@ def logger_to():
     yield make
     for logger, handler in handlers:
         logger.removeHandler(handler)
+        logger.propagate = True
 
 
 def messages_in(*paths):
