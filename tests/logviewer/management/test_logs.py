@@ -34,11 +34,14 @@ def process(logs):
         command = [sys.executable, "manage.py", "logs", *arguments]
         environment = os.environ | {"LOG_DIR": str(logs)}
         pipe = subprocess.PIPE
+        # What a shell starts in the background ignores Ctrl-C, and so would its children.
+        usual = signal.signal(signal.SIGINT, signal.default_int_handler)
         started.append(
             subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True
             )
         )
+        signal.signal(signal.SIGINT, usual)
         return started[-1]
 
     yield start
