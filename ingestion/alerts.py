@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import connections
 from django.db.models import Q
 from django.utils import timezone
 
@@ -45,6 +46,7 @@ def look(channels: Sequence[Channel]) -> list[Problem]:
     Returns the problems of this moment. Never raises because a message or its note fails: the
     next look tries again.
     """
+    open_before = _open_alerts()
     found = _confirmed(problems())
     now = timezone.now()
     at = {problem.codice: problem for problem in found}
@@ -53,7 +55,7 @@ def look(channels: Sequence[Channel]) -> list[Problem]:
             deliver(outage, channels)
     if POSTGRESQL not in at:
         try:
-            _note(found, now)
+            _note(found, open_before, now)
             _send_open(channels, now)
         except DatabaseError as error:
             logger.warning("alerts not kept: %s", type(error).__name__)
@@ -82,13 +84,24 @@ def _known() -> set[str]:
         return set()
 
 
-def _note(found: list[Problem], now: datetime) -> None:
+def _open_alerts() -> list[int]:
+    try:
+        return list(Avviso.objects.filter(finito_il=None).values_list("pk", flat=True))
+    except DatabaseError:
+        connections["default"].close()
+        return []
+
+
+def _note(found: list[Problem], open_before: list[int], now: datetime) -> None:
+    """Ends only what was open before this look judged: another one may see what began since."""
     began = [
         Avviso(codice=problem.codice, messaggio=problem.messaggio, iniziato_il=problem.da)
         for problem in found
     ]
     Avviso.objects.bulk_create(began, ignore_conflicts=True)  # one open row per problem
-    ended = Avviso.objects.filter(finito_il=None).exclude(codice__in=[row.codice for row in began])
+    ended = Avviso.objects.filter(pk__in=open_before, finito_il=None).exclude(
+        codice__in=[row.codice for row in began]
+    )
     ended.update(finito_il=now, in_invio_dal=None)
 
 

@@ -347,3 +347,15 @@ def test_which_channels_the_settings_name(settings):
         Email(("a@example.com",)),
         Webhook("https://example.com/x"),
     ]
+
+
+def test_what_another_look_opened_meanwhile_stays_open(monkeypatch):
+    def judge():
+        Avviso.objects.create(codice="worker", messaggio="x", iniziato_il=timezone.now())
+        return []
+
+    monkeypatch.setattr(alerts, "problems", judge)
+
+    alerts.look([])
+
+    assert Avviso.objects.get().finito_il is None
