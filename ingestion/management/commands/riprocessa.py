@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
 from ingestion import reprocess
+from ingestion.management.arguments import positive
 from ingestion.reprocess import Choice
 
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", nargs="*", type=_positive, help="numeri dei record in errore")
+        parser.add_argument("id", nargs="*", type=positive, help="numeri dei record in errore")
         parser.add_argument("--lotto", type=_uuid, help="tutti quelli in errore di un lotto")
         parser.add_argument("--codice", help="tutti quelli con questo codice di errore")
         parser.add_argument("--tutti", action="store_true", help="tutti quelli in errore")
@@ -64,12 +65,6 @@ def _act(options: dict[str, Any]) -> int:
 
 def _lost() -> int:
     return sum(len(ids) for ids in reprocess.lost_by_production())
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError("serve un numero intero maggiore di 0")
-    return int(text)
 
 
 def _uuid(text: str) -> UUID:

@@ -1,6 +1,5 @@
 import json
 import sys
-from argparse import ArgumentTypeError
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
 from ingestion import jobs, runs
+from ingestion.management.arguments import positive
 from ingestion.models import EsecuzioneEtl
 from ingestion.transfer import pipeline
 from production.models import Anomalia
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Trasferisce i record in attesa. Uscita: 0 = tutti trasferiti, 1 = non tutti."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=_positive, help="al più tanti record")
+        parser.add_argument("--limit", type=positive, help="al più tanti record")
         parser.add_argument("--dry-run", action="store_true", help="dice che cosa farebbe e basta")
         parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
@@ -62,12 +62,6 @@ class Command(BaseCommand):
     def _list(self, kinds: Counter[int], names: dict[int, str]) -> None:
         for number, count in kinds.most_common():
             self.stdout.write(f"{count:8d}  {number:3d} {names.get(number, '')}")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError("serve un numero intero maggiore di 0")
-    return int(text)
 
 
 def _in_words(run: dict[str, Any]) -> str:
