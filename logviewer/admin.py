@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import (
@@ -24,8 +23,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from logviewer import clearing, files, options, reader
+from logviewer.folder import log_folder
 from logviewer.models import Registro
-from logviewer.pages import LEVEL_LABELS, moment_text, shown_line
+from logviewer.pages import LEVEL_LABELS, moment_text, run_url, shown_line
 
 SHOWN_LINES = 200
 LINES_CHOICES = (SHOWN_LINES, 1000, reader.MAX_LINES)
@@ -56,10 +56,6 @@ class StoredFile(NamedTuple):
     holds: Any
     bytes: int
     modified: str
-
-
-def log_folder() -> Path:
-    return Path(settings.LOG_DIR)
 
 
 @admin.register(Registro)
@@ -144,7 +140,7 @@ class RegistroAdmin(admin.ModelAdmin):
             lines_choices=LINES_CHOICES,
             filtered=any(request.GET.get(name) for name in FILTERS),
             lines_url=f"{reverse('admin:logviewer_lines')}?{query}",
-            run_url=_run_url(wanted.run, request),
+            run_url=run_url(wanted.run, request.user),
         )
 
     def lines_json(self, request: HttpRequest) -> HttpResponse:
@@ -241,12 +237,6 @@ def _wanted_in(request: HttpRequest) -> tuple[reader.Wanted, str]:
         return options.read_wanted(given), ""
     except options.BadOption as bad:
         return replace(reader.Wanted(), lines=SHOWN_LINES), bad.name
-
-
-def _run_url(run: int | None, request: HttpRequest) -> str:
-    if run is None or not request.user.has_perm("ingestion.view_esecuzioneetl"):
-        return ""
-    return reverse("admin:ingestion_esecuzioneetl_change", args=[run])
 
 
 def _stored_log(name: str) -> StoredFile:

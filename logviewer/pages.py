@@ -53,7 +53,7 @@ def shown_line(text: str, log: str, user: Any) -> ShownLine:
         livello=str(LEVEL_LABELS.get(line.level, line.level)),
         colore=LEVEL_KINDS.get(line.level, "waiting"),
         esecuzione="" if line.run is None else str(line.run),
-        esecuzione_url=_run_url(line, user),
+        esecuzione_url=run_url(line.run, user),
         richiesta=line.request,
         richiesta_url=_request_url(line, log),
         messaggio=line.message,
@@ -61,10 +61,11 @@ def shown_line(text: str, log: str, user: Any) -> ShownLine:
     )
 
 
-def _run_url(line: LogLine, user: Any) -> str:
-    if line.run is None or not user.has_perm("ingestion.view_esecuzioneetl"):
+def run_url(run: Any, user: Any) -> str:
+    """The page of a run; "" for none, and for a user who may not see it."""
+    if run is None or not user.has_perm("ingestion.view_esecuzioneetl"):
         return ""
-    return reverse("admin:ingestion_esecuzioneetl_change", args=[line.run])
+    return reverse("admin:ingestion_esecuzioneetl_change", args=[run])
 
 
 def _request_url(line: LogLine, log: str) -> str:

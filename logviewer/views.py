@@ -1,9 +1,7 @@
 """The log endpoints (contract.md): the tail of each file, and clearing."""
 
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request
@@ -11,12 +9,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from logviewer import clearing, files, options, reader
+from logviewer.folder import log_folder
 
 JSON, TEXT = "application/json", "text/plain"
-
-
-def log_folder() -> Path:
-    return Path(settings.LOG_DIR)
 
 
 class AuditUnavailable(APIException):

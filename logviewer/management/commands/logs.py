@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from logviewer import clearing, files, options, reader
+from logviewer.folder import log_folder
 from logviewer.lines import parse
 
 FOLLOW_SECONDS = 0.5
@@ -121,7 +121,7 @@ class Command(BaseCommand):
             return
         who = clearing.Who(getpass.getuser(), "comando")
         try:
-            cleared = clearing.clear_logs(_folder(), names, backup=backup, who=who)
+            cleared = clearing.clear_logs(log_folder(), names, backup=backup, who=who)
         except clearing.AuditRefused as refused:
             raise CommandError("L'audit non si può scrivere: nulla è stato svuotato.") from refused
         except clearing.ClearFailed as failure:
@@ -147,9 +147,5 @@ def _wanted(given: dict[str, Any], text: str = "") -> reader.Wanted:
     return reader.Wanted(given["lines"], given["level"], given["since"], given["run"], text)
 
 
-def _folder() -> Path:
-    return Path(settings.LOG_DIR)
-
-
 def _path(name: str) -> Path:
-    return files.log_path(_folder(), name)
+    return files.log_path(log_folder(), name)
