@@ -2,7 +2,6 @@
 
 import threading
 import time
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -92,7 +91,7 @@ def ended(run: EsecuzioneEtl) -> Response:
 
 def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Response:
     """Queues a run of this kind and answers with it; one that is active is answered instead."""
-    active = runs.living_run(tipo, _dead_after())
+    active = runs.living_run(tipo, settings.RUN_DEAD_AFTER)
     if active:
         message = f"L'esecuzione {active.pk} è già in corso."
         return accepted(request, active, message=message, gia_in_esecuzione=True)
@@ -107,15 +106,11 @@ def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Respon
 
 def answer(request: Request, run: EsecuzioneEtl) -> Response:
     """The run as it stands: ended, or 202. One whose process is gone is closed first."""
-    runs.close_if_gone(run, _dead_after(), timezone.now())
+    runs.close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())
     if run.stato in runs.ENDED:
         return ended(run)
     state = "in coda" if run.stato == Stato.IN_CODA else "in corso"
     return accepted(request, run, message=f"L'esecuzione {run.pk} è {state}.")
-
-
-def _dead_after() -> timedelta:
-    return settings.RUN_DEAD_AFTER
 
 
 def _wait_if_few_do(run: EsecuzioneEtl, seconds: float) -> None:
@@ -133,4 +128,4 @@ def _wait_for(run: EsecuzioneEtl, seconds: float) -> None:
     while run.stato not in runs.ENDED and time.monotonic() < deadline:
         time.sleep(0.2)
         run.refresh_from_db()
-        runs.close_if_gone(run, _dead_after(), timezone.now())
+        runs.close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())
