@@ -83,10 +83,10 @@ from production.admin_lists import (
 )
 from production.drawing import Chart
 from production.models import Operazione
-from production.provenance import ProvenanceMixin, Step, of_operation
+from production.provenance import PanelsMixin, ProvenanceMixin, Step, of_operation
 
 
-class TablesMixin:
+class TablesMixin(PanelsMixin):
     """A page with tables below the form, and buttons for the acts that fit the row now."""
 
     def tables_of(self, row: Any) -> list[dict[str, Any]]:
@@ -99,23 +99,12 @@ class TablesMixin:
         """(address, title) of each."""
         raise NotImplementedError
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        if obj:
-            context |= {
-                "tables": self.tables_of(obj),
-                "acts": self.acts_on(request, obj),
-                "chart": self.chart_of(obj),
-            }
-        render = super().render_change_form  # type: ignore[misc]
-        return render(request, context, add, change, form_url, obj)
+    def panels(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {
+            "tables": self.tables_of(row),
+            "acts": self.acts_on(request, row),
+            "chart": self.chart_of(row),
+        }
 
 
 def without_tools(widget: Any, *, add: bool) -> None:

@@ -84,15 +84,12 @@ def link(page: str, pk: Any, text: Any = None) -> Item:
     return Item(pk if text is None else text, reverse(f"admin:{page}_change", args=[pk]))
 
 
-class ProvenanceMixin:
-    """The panel on the page of a row (templates/admin/provenance.html)."""
-
-    def provenance_of(self, row: Any) -> list[Step]:
-        raise NotImplementedError
+class PanelsMixin:
+    """A page that shows more of a row than its fields."""
 
     def panels(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """What the page's template shows besides the row's fields."""
-        return {"provenance": self.provenance_of(row)}
+        """For the page's template."""
+        raise NotImplementedError
 
     def render_change_form(
         self,
@@ -107,3 +104,13 @@ class ProvenanceMixin:
             context |= self.panels(request, obj)
         render = super().render_change_form  # type: ignore[misc]
         return render(request, context, add, change, form_url, obj)
+
+
+class ProvenanceMixin(PanelsMixin):
+    """The panel on the page of a row (templates/admin/provenance.html)."""
+
+    def provenance_of(self, row: Any) -> list[Step]:
+        raise NotImplementedError
+
+    def panels(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {"provenance": self.provenance_of(row)}
