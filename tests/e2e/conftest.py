@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.portal import LivePortal
+from tests.servers import MariadbServer, PostgresqlServer, mariadb_server, postgresql_server
 
 
 @pytest.fixture(scope="package")
@@ -19,3 +20,17 @@ def clean_portal(portal: LivePortal) -> LivePortal:
     """The same, without records, runs and operations."""
     portal.empty()
     return portal
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """The module's own, so that it may stop it."""
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[MariadbServer]:
+    """The module's own, so that it may stop it."""
+    with mariadb_server() as server:
+        yield server

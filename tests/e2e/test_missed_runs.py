@@ -17,23 +17,11 @@ import pytest
 from tests.e2e.mixed_records import plant_records
 from tests.portal import LivePortal
 from tests.receivers import HookServer, hook_server
-from tests.servers import MariadbServer, PostgresqlServer, mariadb_server, postgresql_server
+from tests.servers import MariadbServer, PostgresqlServer
 
 pytestmark = pytest.mark.servers
 
 WITHIN_SECONDS = 5
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgresqlServer]:
-    with postgresql_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[MariadbServer]:
-    with mariadb_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

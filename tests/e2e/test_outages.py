@@ -18,23 +18,11 @@ import pytest
 from tests.e2e.mixed_records import body_of, mixed_cases, plant_records
 from tests.flow_engine import FlowEngine
 from tests.portal import LivePortal
-from tests.servers import MariadbServer, PostgresqlServer, Server, mariadb_server, postgresql_server
+from tests.servers import MariadbServer, PostgresqlServer, Server
 
 pytestmark = pytest.mark.servers
 
 BATCH = 500
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgresqlServer]:
-    with postgresql_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[MariadbServer]:
-    with mariadb_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
