@@ -15,15 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from etlportal.api import keys
-from etlportal.models import ChiaveApi, Permesso, VoceAudit
-from etlportal.roles import ROLES
-from production.admin_lists import (
+from etlportal.lists.pages import (
     DateRangeFilter,
     FastListAdmin,
     ReadOnlyAdmin,
     badge,
     moment_column,
 )
+from etlportal.models import ChiaveApi, Permesso, VoceAudit
+from etlportal.roles import ROLES
 
 
 class ChiaveApiForm(forms.ModelForm):

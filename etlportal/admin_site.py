@@ -13,10 +13,10 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from etlportal import saved_filters
+from etlportal.lists import saved_filters
+from etlportal.lists.pages import EMPTY
 from etlportal.today import page
-from ingestion.transfer.failures import Failure, classify
-from production.admin_lists import EMPTY
+from ingestion.runs.failures import Failure, classify
 
 logger = logging.getLogger("etl")
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from etlportal.checks import MIN_KEY_LENGTH, check_mysql
 from etlportal.models import ChiaveApi
-from ingestion import checkup, health
-from ingestion.checkup import NOT_JUDGED, Check, Look, well, wrong
+from ingestion.watch import checkup, health
+from ingestion.watch.checkup import NOT_JUDGED, Check, Look, well, wrong
 
 KEY_EXPIRES_SOON = timedelta(days=14)
 

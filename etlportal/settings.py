@@ -94,7 +94,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "etlportal.api.middleware.RequestIdMiddleware",
     "logviewer.context.LogContextMiddleware",
-    "etlportal.https.HttpsOnlyMiddleware",
+    "etlportal.server.https.HttpsOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -339,11 +339,11 @@ PLAUSIBILITY_LIMITS: dict[str, Any] = {
     "tolleranza_futuro_minuti": int(number("TOLLERANZA_FUTURO_MINUTI", "60", whole=True)),
 }
 
-# The parts of the admin's panel "Provenienza", in the chain's order (production/provenance.py).
+# The parts of the admin's panel "Provenienza", in the chain's order.
 PROVENIENZA = (
-    "ingestion.provenance.steps",
-    "production.provenance.own_steps",
-    "orders.provenance.steps",
+    "ingestion.admin.provenance.steps",
+    "production.admin.provenance.own_steps",
+    "orders.admin.provenance.steps",
 )
 
 # --- Orders -------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import sys
 from django.core.checks import Tags, run_checks
 from django.core.wsgi import get_wsgi_application
 
-from etlportal.api.chunked import reading_chunked
-from etlportal.api.turns import taking_turns
+from etlportal.server.chunked import reading_chunked
+from etlportal.server.turns import taking_turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "etlportal.settings")
 

@@ -10,6 +10,6 @@ class IngestionConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from ingestion.schedules import create_after_migrate
+        from ingestion.runs.timetable import create_after_migrate
 
         post_migrate.connect(create_after_migrate, sender=self)

@@ -6,10 +6,12 @@ from typing import Any
 
 from django.conf import settings
 
-from ingestion import purge, run_queue, verification
 from ingestion.models import EsecuzioneEtl
+from ingestion.reception import purge
+from ingestion.runs import queue as run_queue
 from ingestion.transfer import pipeline
 from ingestion.transfer.records import Limits
+from ingestion.watch import verification
 
 logger = logging.getLogger("periodic")
 

@@ -110,7 +110,7 @@ class LottoRicevuto(models.Model):
     """One accepted POST body, kept as it came (``corpo``, gzip) with its answer.
 
     ``chiave_idempotenza`` is what a repetition of the request is known by, its kind in front
-    (``ingestion.idempotency``); NULL when it is known by nothing any more.
+    (``ingestion.reception.idempotency``); NULL when it is known by nothing any more.
     """
 
     uuid = models.UUIDField(_("lotto"), primary_key=True, db_default=OrderedUuid())
@@ -258,7 +258,7 @@ class RawOperazione(models.Model):
 
 
 class Avviso(models.Model):
-    """A problem that began, and perhaps ended, as the alerts told it (``ingestion.alerts``).
+    """A problem that began, and perhaps ended, as the alerts told it (``ingestion.watch.alerts``).
 
     One open row per problem. ``inizio_inviato`` and ``fine_inviata`` name the channels that took
     the message; ``in_invio_dal``: since when somebody is at sending it; ``completo``: it ended and

@@ -12,9 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ingestion import anomaly_feed, payloads, run_answers, run_list, runs, services, status
-from ingestion.idempotency import Answer
+from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.reception import payloads
+from ingestion.reception import store as services
+from ingestion.reception.idempotency import Answer
+from ingestion.runs import answers as run_answers
+from ingestion.runs import listing as run_list
+from ingestion.watch import anomaly_feed, status
 
 MAX_DIGITS = 18
 RUNS_ON_A_PAGE = 50

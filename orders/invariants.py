@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 
-from ingestion.invariants import Problem, invariant
+from ingestion.watch.invariants import Problem, invariant
 from orders.models import (
     Magazzino,
     MovimentoMagazzino,

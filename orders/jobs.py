@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from ingestion import run_queue
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs import queue as run_queue
 from orders import counting
 
 logger = logging.getLogger("periodic")

@@ -5,9 +5,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ingestion import run_answers
 from ingestion.jobs import transfer_options
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs import answers as run_answers
 from orders.next_lines import next_lines
 
 

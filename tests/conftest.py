@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
-from ingestion.invariants import INVARIANTS
+from ingestion.watch.invariants import INVARIANTS
 from tests import builders
 
 LOADED_TABLES = ("operazioni", "forgiatura", "cnc", "anomalia_operazione")

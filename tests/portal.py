@@ -198,7 +198,7 @@ class LivePortal:
 
     def _gunicorn(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "gunicorn", "-c", "python:etlportal.gunicorn"),
+            *(sys.executable, "-m", "gunicorn", "-c", "python:etlportal.server.gunicorn"),
             *("--bind", f"127.0.0.1:{self.port}"),
         ]
 

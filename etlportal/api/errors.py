@@ -22,7 +22,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from etlportal.api.parsers import BodyTooLarge, IncompleteBody
-from ingestion.payloads import InvalidPayload
+from ingestion.reception.payloads import InvalidPayload
 
 logger = logging.getLogger("etl")
 

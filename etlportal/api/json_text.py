@@ -1,6 +1,6 @@
 """Reads JSON that nobody vouches for: in bounded memory, every refusal naming its position.
 
-Numbers stay as they were written (``ingestion.payloads.NumberText``). Python's own decoder does
+Numbers stay as they were written (``NumberText``). Python's own decoder does
 the reading; what it would take without a word (a key twice, NaN) or die of (deep nesting, very
 many tiny values) is caught here.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from rest_framework.exceptions import APIException, ParseError
 
-from ingestion.payloads import NumberText, storable_text
+from ingestion.reception.payloads import NumberText, storable_text
 
 MAX_NESTING = 32
 # 10,000 records of 40 members each: 10 MB of real records hold fewer. Python takes 100 to 200

@@ -15,9 +15,9 @@ from rest_framework.exceptions import APIException, ParseError, UnsupportedMedia
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from etlportal.api.chunked import UNANNOUNCED
 from etlportal.api.json_text import UnreadableJson, decode
-from ingestion.payloads import missing_body
+from etlportal.server.chunked import UNANNOUNCED
+from ingestion.reception.payloads import missing_body
 
 __all__ = ["Body", "BodyTooLarge", "IncompleteBody", "RawBodyParser", "UnreadableJson", "decode"]
 

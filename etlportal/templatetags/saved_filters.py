@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
-from etlportal import saved_filters as service
+from etlportal.lists import saved_filters as service
 from etlportal.models import FiltroSalvato
 
 register = template.Library()

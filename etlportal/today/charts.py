@@ -13,11 +13,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from etlportal.lists.drawing import Chart, Drawing, Key, Table, nice_ceiling, shortened
+from etlportal.lists.pages import EMPTY
 from etlportal.today.runs import CELLS, Cell, Kind
 from etlportal.today.strip import MachineStrip, Segment, State
 from etlportal.today.window import Window
-from production.admin_lists import EMPTY
-from production.drawing import Chart, Drawing, Key, Table, nice_ceiling, shortened
 from production.figures import StopCount
 
 MOST_MACHINES = 40

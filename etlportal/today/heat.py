@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from production.admin_lists import breakable
+from etlportal.lists.pages import breakable
 from production.figures import PieceKindCount
 
 MOST_PIECES = 12

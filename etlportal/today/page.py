@@ -18,20 +18,20 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from etlportal.lists.drawing import Chart
+from etlportal.lists.pages import FIRST_DAY
 from etlportal.today import charts, heat, tiles
 from etlportal.today.runs import CELLS, cells
 from etlportal.today.strip import machine_strips
 from etlportal.today.tiles import Flow, Tile, changelist
 from etlportal.today.window import Window, last_hours, whole_day
-from ingestion import figures as staging
-from ingestion import health, status
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.transfer.failures import Failure, classify
+from ingestion.runs.failures import Failure, classify
+from ingestion.watch import figures as staging
+from ingestion.watch import health, status
 from orders import figures as orders
 from orders.models import Magazzino, Ordine
 from production import figures as production
-from production.admin_lists import FIRST_DAY
-from production.drawing import Chart
 from production.models import AnomaliaOperazione, Operazione
 
 DAY = timedelta(days=1)

@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from etlportal.today.window import HOUR
-from ingestion.figures import RunFigure
 from ingestion.models import EsecuzioneEtl
+from ingestion.watch.figures import RunFigure
 
 Stato = EsecuzioneEtl.Stato
 CELLS = 48
-# The timetable runs it at minute 5 (ingestion/schedules.py); until then and a little longer an
+# The timetable runs it at minute 5 (ingestion/runs/timetable.py); until then and a little longer an
 # hour is not missed yet.
 DUE_WITHIN = timedelta(minutes=15)
 FARTHEST = timedelta(days=14)  # no hour is looked for further back

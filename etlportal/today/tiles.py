@@ -14,12 +14,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from etlportal.lists.pages import EMPTY, breakable
 from etlportal.today.charts import whole
-from ingestion.figures import Rejected
-from ingestion.health import Problem
 from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.watch.figures import Rejected
+from ingestion.watch.health import Problem
 from orders.figures import OrderFigure, OrderFigures, StockFigure
-from production.admin_lists import EMPTY, breakable
 from production.figures import KindCount
 
 MOST_LINES = 5

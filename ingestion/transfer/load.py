@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
+from ingestion.runs.failures import Failure, classify
 from ingestion.transfer.build import (
     ANOMALIE_COLUMNS,
     CNC_COLUMNS,
@@ -18,7 +19,6 @@ from ingestion.transfer.build import (
     OPERAZIONI_COLUMNS,
     LoadRow,
 )
-from ingestion.transfer.failures import Failure, classify
 from production.models import Operazione
 
 ALIAS = "production"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.transfer.failures import reason
+from ingestion.runs.failures import reason
 
 logger = logging.getLogger("etl")
 

@@ -10,8 +10,8 @@ from django_q.models import Schedule
 
 from etlportal.checkup import CHECKS
 from etlportal.models import ChiaveApi
-from ingestion import checkup, health
-from ingestion.schedules import SCHEDULES, create_schedules
+from ingestion.runs.timetable import SCHEDULES, create_schedules
+from ingestion.watch import checkup, health
 from tests import builders
 from tests.builders import make_raw_operazione
 from tests.commands import as_json, manage

@@ -14,7 +14,7 @@ from swagger_spec_validator.validator20 import validate_spec
 
 from etlportal.api.permissions import scopes_of
 from ingestion.models import EsecuzioneEtl
-from ingestion.payloads import KNOWN_FIELDS
+from ingestion.reception.payloads import KNOWN_FIELDS
 from production.models import AnomaliaOperazione, Operazione
 from tests.builders import make_esecuzione, make_posted
 

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from ingestion import health, runs
+from ingestion import runs
 from ingestion.transfer.timestamps import PLANT_TIME_ZONE
+from ingestion.watch import health
 from production.models import AnomaliaOperazione, Operazione
 from tests.builders import make_esecuzione, make_ordine, make_raw_operazione
 from tests.commands import as_json, manage

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from ingestion import jobs, run_queue, runs
+from ingestion import jobs, runs
 from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.runs import queue as run_queue
 from ingestion.transfer.records import Limits
 from tests.builders import make_active_esecuzione, make_esecuzione, make_raw_operazioni
 

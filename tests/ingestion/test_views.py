@@ -12,8 +12,9 @@ from django.core import signing
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from ingestion import run_answers, runs
+from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
+from ingestion.runs import answers as run_answers
 from production.models import Operazione
 from tests.builders import (
     make_active_esecuzione,
@@ -23,7 +24,7 @@ from tests.builders import (
     make_posted_cnc,
     make_raw_operazioni,
 )
-from tests.ingestion.test_twins import in_threads
+from tests.ingestion.reception.test_twins import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
 

@@ -9,10 +9,11 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders import charts, figures, services
+from etlportal.lists.drawing import nice_ceiling
+from orders import figures, services
+from orders.admin import charts
 from orders.figures import Level
 from orders.models import Magazzino, MovimentoMagazzino, Ordine, PezzoOrdine
-from production.drawing import nice_ceiling
 from tests.etlportal.today.shapes import points
 from tests.orders import builders
 

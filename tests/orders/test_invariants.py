@@ -3,7 +3,7 @@
 import pytest
 from django.db import connections
 
-from ingestion.invariants import INVARIANTS
+from ingestion.watch.invariants import INVARIANTS
 from orders import invariants, services
 from orders.models import Magazzino, MovimentoMagazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from production.models import Operazione

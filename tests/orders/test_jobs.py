@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from ingestion.models import EsecuzioneEtl
-from ingestion.schedules import SCHEDULES
+from ingestion.runs.timetable import SCHEDULES
 from orders import jobs
 from orders.models import PezzoOrdine
 from tests.builders import make_active_esecuzione
@@ -51,7 +51,7 @@ def test_a_queued_update_is_run_once():
 
 
 def test_an_update_beside_another_says_so(monkeypatch):
-    monkeypatch.setattr("ingestion.run_queue.PATIENCE", jobs.timedelta(0))
+    monkeypatch.setattr("ingestion.runs.queue.PATIENCE", jobs.timedelta(0))
     active = make_active_esecuzione(tipo="ordini")
 
     assert jobs.scheduled_update() == Stato.INTERROTTA

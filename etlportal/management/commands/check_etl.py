@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from etlportal.checkup import CHECKS
-from ingestion import alerts
-from ingestion.checkup import Check, Esito, run_checks
+from ingestion.watch import alerts
+from ingestion.watch.checkup import Check, Esito, run_checks
 
 
 class Command(BaseCommand):

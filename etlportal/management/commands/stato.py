@@ -8,9 +8,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from ingestion import health, runs, status
+from ingestion import runs
 from ingestion.models import EsecuzioneEtl
 from ingestion.transfer.timestamps import PLANT_TIME_ZONE
+from ingestion.watch import health, status
 from orders.models import Ordine
 from production.models import AnomaliaOperazione
 

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion import jobs, purge, runs
+from ingestion import jobs, runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.reception import purge
 
 
 class Command(BaseCommand):

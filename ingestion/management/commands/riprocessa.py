@@ -6,9 +6,9 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion import reprocess
 from ingestion.management.arguments import positive
-from ingestion.reprocess import Choice
+from ingestion.reception import reprocess
+from ingestion.reception.reprocess import Choice
 
 
 class Command(BaseCommand):

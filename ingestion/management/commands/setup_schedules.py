@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion.schedules import SCHEDULES, create_schedules, missing_schedules
+from ingestion.runs.timetable import SCHEDULES, create_schedules, missing_schedules
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion.invariants import INVARIANTS
+from ingestion.watch.invariants import INVARIANTS
 
 SHOWN = 20
 

@@ -71,7 +71,7 @@ def make_fail(monkeypatch, error):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("ingestion.payloads.records_in", fail)
+    monkeypatch.setattr("ingestion.reception.payloads.records_in", fail)
 
 
 @pytest.mark.parametrize("url", ["/nulla", "/api/v1/nulla", "/status/nulla", "/insert-postgres//"])

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from etlportal.api.parsers import RawBodyParser
-from ingestion.payloads import UNSTORABLE, InvalidPayload, records_in, stage
+from ingestion.reception.payloads import UNSTORABLE, InvalidPayload, records_in, stage
 from tests.mutations import SEED, mutated_body
 
 pytestmark = pytest.mark.once

@@ -16,7 +16,7 @@ from rest_framework.test import APIRequestFactory
 
 from etlportal.api.json_text import MAX_VALUES, TooManyValues
 from etlportal.api.parsers import BodyTooLarge, RawBodyParser, UnreadableJson, decode, is_utf8
-from ingestion.payloads import InvalidPayload, NumberText
+from ingestion.reception.payloads import InvalidPayload, NumberText
 
 
 @pytest.mark.parametrize(

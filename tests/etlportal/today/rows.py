@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ingestion.figures import RunFigure
+from ingestion.watch.figures import RunFigure
 from production.figures import Work
 from production.models import AnomaliaOperazione, Cnc, Operazione, Origine
 

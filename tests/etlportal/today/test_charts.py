@@ -9,11 +9,11 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etlportal.lists.drawing import Drawing, nice_ceiling, shortened
 from etlportal.today import charts
 from etlportal.today.runs import Cell, Kind
 from etlportal.today.strip import State, machine_strips
 from etlportal.today.window import HOUR, last_hours, whole_day
-from production.drawing import Drawing, nice_ceiling, shortened
 from production.figures import StopCount
 from tests.etlportal.today.rows import NOON, make_run, make_work
 from tests.etlportal.today.shapes import boxes, points, root_of, texts

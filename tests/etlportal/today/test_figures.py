@@ -12,8 +12,8 @@ from django.db import connections
 from django.utils import timezone
 
 from etlportal.today.window import HOUR, last_hours
-from ingestion import figures as staging
 from ingestion.models import RawOperazione
+from ingestion.watch import figures as staging
 from orders import figures as orders
 from orders.models import Ordine
 from production import figures as production

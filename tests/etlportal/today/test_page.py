@@ -231,7 +231,7 @@ def test_mysql_that_goes_away_in_this_very_moment(
 ) -> None:
     answering = {"postgresql": True, "mysql": True}
     admin_client.get("/admin/")
-    monkeypatch.setattr("ingestion.health.databases_answering", answering.copy)
+    monkeypatch.setattr("ingestion.watch.health.databases_answering", answering.copy)
     with production_away():
         page = admin_client.get("/admin/")
     assert page.status_code == 200

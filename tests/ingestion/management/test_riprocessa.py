@@ -9,8 +9,8 @@ from django.core.management import execute_from_command_line as run_line
 from django.utils import timezone
 
 from etlportal.models import VoceAudit
-from ingestion import reprocess
 from ingestion.models import RawOperazione
+from ingestion.reception import reprocess
 from production.models import AnomaliaOperazione, Operazione
 from tests.builders import make_lotto, make_raw_operazione, make_raw_operazioni
 from tests.commands import as_json, manage

@@ -17,11 +17,12 @@ from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError, connections, models
 from django.utils import timezone
 
-from ingestion import jobs, runs, services
+from ingestion import jobs, runs
 from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.reception import store as services
+from ingestion.runs.failures import Failure, classify
 from ingestion.transfer import outcomes, pipeline
 from ingestion.transfer.claim import Span, peek
-from ingestion.transfer.failures import Failure, classify
 from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.records import Limits
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operatore, Operazione

@@ -1,0 +1,252 @@
+"""Lists of the admin as files: the filtered list, all its pages, as CSV or for Excel.
+
+Written over ``csv`` and openpyxl's write-only mode, and not with django-import-export: that one
+gathers all rows in a tablib dataset before it writes the first (``Resource.export``), so a list of
+a million rows would be held in memory twice. Here CSV streams in bounded memory; a file for Excel
+is limited to ``XLSX_LIMIT`` rows, and says so.
+
+Files speak Italian whatever the language of the page: two of the same list can be put together.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from tempfile import TemporaryFile
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import label_for_field, lookup_field
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.db.models import Model
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.formats import number_format
+from django.utils.text import capfirst
+from django.utils.translation import override
+from django.views.decorators.http import require_GET
+
+from etlportal.lists.export_files import MARK, Cell, Row, cell, csv_text, write_xlsx
+from etlportal.lists.export_rows import key_batches
+
+audit = logging.getLogger("audit")
+
+PERMISSION = "etlportal.export"
+XLSX_LIMIT = 100_000
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+LANGUAGE = "it"
+
+# A column of a file: its heading, and the attribute of the row that it shows, or a function of it.
+Source = str | Callable[[Any], Any]
+FileColumn = tuple[Any, Callable[[Any], Any]]
+
+
+class ExportMixin(admin.ModelAdmin):
+    """``export_columns``: for a column of the list that shows several values, or one of another
+    kind than it is, the columns of the file in its place, as (heading, source); none leaves it out.
+    """
+
+    export_columns: ClassVar[Mapping[str, Sequence[tuple[Any, Source]]]] = {}
+
+    def note_rows(self, rows: list[Any]) -> None:
+        """Sets on rows that were read what the columns need beside them."""
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm(PERMISSION)
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_esporta"
+        view = self.admin_site.admin_view(self.export_view)
+        urls = [
+            path(f"esporta/{kind}/", view, {"kind": kind}, name=f"{name}_{kind}") for kind in FILES
+        ]
+        return [*urls, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "export_links": self._export_links(request)}
+        return super().changelist_view(request, context)
+
+    def _export_links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """(kind, address) of each file of the list as it is filtered now."""
+        if not self.has_export_permission(request):
+            return []
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_esporta"
+        query = filters_of(request)
+        return [(kind, reverse(f"{name}_{kind}", query=query)) for kind in FILES]
+
+    @method_decorator(require_GET)
+    def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """The file; written in the audit trail before its first byte leaves."""
+        if not self.has_export_permission(request):
+            raise PermissionDenied
+        try:
+            changelist: Any = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return redirect(f"{self._list_url()}?{ERROR_FLAG}=1")
+        total = changelist.queryset.order_by().values("pk").count()
+        number = min(total, XLSX_LIMIT) if kind == "xlsx" else total
+        self._note_export(request, kind, number)
+        return FILES[kind](FileOfList(self, request, changelist, number, total))
+
+    def _list_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def _note_export(self, request: HttpRequest, kind: str, number: int) -> None:
+        details = {"formato": kind, "filtri": filters_of(request), "righe": number}
+        extra = {
+            "chi": request.user.get_username(),
+            "oggetto": self.opts.label_lower,
+            "dettagli": details,
+            "request_id": getattr(request, "request_id", ""),
+        }
+        audit.info("elenco.esportato", extra=extra)
+
+
+def filters_of(request: HttpRequest) -> dict[str, list[str]]:
+    """The parameters of a list's address, without the page and what was left empty."""
+    return {
+        name: values
+        for name, values in request.GET.lists()
+        if name not in (PAGE_VAR, ERROR_FLAG) and any(values)
+    }
+
+
+# --- What is in a file ----------------------------------------------------------------------
+
+
+class FileOfList:
+    """The first ``number`` of the ``total`` rows of a list, for one of the writers below."""
+
+    def __init__(
+        self,
+        model_admin: ExportMixin,
+        request: HttpRequest,
+        changelist: Any,
+        number: int,
+        total: int,
+    ) -> None:
+        self.model_admin, self.request, self.changelist = model_admin, request, changelist
+        self.number, self.total = number, total
+        self.columns = list(file_columns(model_admin, request))
+        self.empty = str(model_admin.get_empty_value_display())
+
+    def name(self, ending: str) -> str:
+        with override(LANGUAGE):
+            words = str(self.changelist.opts.verbose_name_plural).replace(" ", "-")
+        return f"{words}-{timezone.localtime():%Y-%m-%d-%H%M}.{ending}"
+
+    def headings(self) -> Row:
+        with override(LANGUAGE):
+            return [capfirst(str(heading)) for heading, _ in self.columns]
+
+    def batches(self) -> Iterator[list[Row]]:
+        """Its rows in order, some at a time.
+
+        The language is set for each batch anew: between two of them the thread does other work.
+        """
+        for keys in key_batches(self.changelist.queryset, self.number):
+            with override(LANGUAGE):
+                rows: list[Row] = [self._cells(row) for row in self.changelist.rows(keys)]
+            yield rows
+
+    def _cells(self, row: Any) -> list[Cell]:
+        return [cell(value(row), self.empty) for _, value in self.columns]
+
+    def about(self) -> list[tuple[str, Any]]:
+        """What the file says of itself, for whoever finds it later."""
+        filters = filters_of(self.request)
+        lines = [
+            ("Elenco", str(self.changelist.opts.verbose_name_plural)),
+            ("Esportato il", timezone.now()),
+            ("Da", self.request.user.get_username()),
+            ("Righe", self.number),
+            *((f"Filtro {name}", ", ".join(values)) for name, values in filters.items()),
+        ]
+        if self.number < self.total:
+            lines.append(("Righe dell'elenco", self.total))
+            lines.append(("Attenzione", "Non ci sono tutte: per averle tutte esporta in CSV."))
+        return lines
+
+
+def file_columns(model_admin: ExportMixin, request: HttpRequest) -> Iterator[FileColumn]:
+    """The columns of the list, with values in place of what is drawn of them."""
+    for entry in model_admin.get_list_display(request):
+        name = entry if isinstance(entry, str) else entry.__name__
+        if name in model_admin.export_columns:
+            for heading, source in model_admin.export_columns[name]:
+                yield heading, source if callable(source) else partial(_attribute, source)
+        else:
+            heading = label_for_field(entry, model_admin.model, model_admin)
+            yield heading, _value_of(model_admin, entry, name)
+
+
+def _attribute(name: str, row: Any) -> Any:
+    return getattr(row, name)
+
+
+def _value_of(model_admin: ExportMixin, entry: Any, name: str) -> Callable[[Any], Any]:
+    """How a column is read from a row: as the row holds it where it shows one of its fields."""
+    field = _field(model_admin.model, name)
+    if field is None:
+        return lambda row: lookup_field(entry, row, model_admin)[2]
+    if field.choices:
+        return lambda row: getattr(row, f"get_{name}_display")()
+    drawn_as_key = field.is_relation and callable(entry)
+    return partial(_attribute, field.attname if drawn_as_key else name)
+
+
+def _field(model: type[Model], name: str) -> Any:
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+
+
+# --- The two kinds of file ------------------------------------------------------------------
+
+
+def csv_file(content: FileOfList) -> HttpResponseBase:
+    disposition = {"Content-Disposition": f'attachment; filename="{content.name("csv")}"'}
+    kind = "text/csv; charset=utf-8"
+    return StreamingHttpResponse(_csv_parts(content), content_type=kind, headers=disposition)
+
+
+def _csv_parts(content: FileOfList) -> Iterator[bytes]:
+    yield (MARK + csv_text([content.headings()])).encode()
+    for rows in content.batches():
+        yield csv_text(rows).encode("utf-8", "replace")
+
+
+def xlsx_file(content: FileOfList) -> HttpResponseBase:
+    target = TemporaryFile()  # noqa: SIM115 - the response closes it, and so removes it
+    rows = (row for batch in content.batches() for row in batch)
+    with override(LANGUAGE):
+        title, about = _sheet_title(content), content.about()
+    write_xlsx(target, title, _headed(content, rows), about)
+    target.seek(0)
+    return FileResponse(
+        target, as_attachment=True, filename=content.name("xlsx"), content_type=XLSX_TYPE
+    )
+
+
+def _headed(content: FileOfList, rows: Iterator[Row]) -> Iterator[Row]:
+    yield content.headings()
+    yield from rows
+
+
+def _sheet_title(content: FileOfList) -> str:
+    """Says it at once when rows are left out."""
+    if content.number == content.total:
+        return "Elenco"
+    number, total = (number_format(n, force_grouping=True) for n in (content.number, content.total))
+    return f"Prime {number} di {total}"[:31]
+
+
+FILES: dict[str, Callable[[FileOfList], HttpResponseBase]] = {"csv": csv_file, "xlsx": xlsx_file}

@@ -1,0 +1,251 @@
+import json
+import os
+import sys
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from etlportal.simulation import database
+from etlportal.simulation.database import NoPlant, NumbersTaken
+from etlportal.simulation.delivery import HttpPortal, NotDelivered, Staging, play, prepare
+from etlportal.simulation.evaluation import evaluate
+from etlportal.simulation.faults import SCENARI
+from etlportal.simulation.generator import Batch, Settings, Simulation, batch_lines
+from etlportal.simulation.plant import SimulatedPlant
+from etlportal.simulation.report import (
+    Report,
+    described,
+    evaluation_as_json,
+    evaluation_in_words,
+)
+from etlportal.simulation.truth import NotATruth, ending, heading, read_truth
+from etlportal.simulation.work import MOST_ORDERS
+from ingestion import jobs
+from ingestion.transfer.timestamps import FIRST_YEAR, PLANT_TIME_ZONE
+from production.models import Anomalia
+
+USAGE = 2
+MAX_SEED = 10**12
+HOURS_PER_ORDER = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Simula lo stabilimento: ordini che arrivano e record, con guasti noti, inviati via HTTP o "
+        "direttamente in attesa di trasferimento. Con --valuta confronta le anomalie trovate con i "
+        "guasti della simulazione: 0 = tutte e sole quelle, 1 = no."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--ore", type=_positive, default=24, help="ore di stabilimento (12 record l'ora)"
+        )
+        parser.add_argument(
+            "--seed",
+            type=_seed,
+            help="stesso seme, stessi record; se manca, il primo i cui ordini non ci sono ancora",
+        )
+        parser.add_argument(
+            "--scenario",
+            choices=SCENARI,
+            default="misto",
+            help="quali guasti: un solo tipo, nessuno (pulito) o un poco di tutti (misto)",
+        )
+        parser.add_argument(
+            "--inizio",
+            type=_moment,
+            metavar="DATA",
+            help="data e ora (ora dello stabilimento); se manca, in modo da finire ora",
+        )
+        parser.add_argument(
+            "--ordini", type=_natural, metavar="N", help="ordini che arrivano (uno ogni due ore)"
+        )
+        parser.add_argument(
+            "--segui",
+            action="store_true",
+            help="ogni ora chiede che cosa fare (GET /ordine) e fa prima gli ordini di altri che "
+            "aspettano: i record dipendono allora anche da quelli",
+        )
+        parser.add_argument("--http", metavar="URL", help="invia a questo portale, con API_KEY")
+        parser.add_argument(
+            "--lavori",
+            type=_positive,
+            metavar="ORE",
+            help="con --http: ogni tante ore simulate chiede trasferimento e conteggio",
+        )
+        parser.add_argument(
+            "--verita",
+            type=Path,
+            metavar="FILE",
+            help="dove scrivere i guasti (DATA_DIR/simulazione-SEME.jsonl)",
+        )
+        parser.add_argument(
+            "--valuta", type=Path, metavar="FILE", help="valuta le anomalie trovate, e basta"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="dice che cosa invierebbe e basta"
+        )
+        parser.add_argument("--json", action="store_true", help="risposta in JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["valuta"]:
+            self._evaluate(options["valuta"], options["json"])
+        else:
+            self._simulate(options)
+
+    # --- Simulating -------------------------------------------------------------------------
+
+    def _simulate(self, options: dict[str, Any]) -> None:
+        if options["lavori"] and not options["http"]:
+            raise CommandError("--lavori richiede --http.", returncode=USAGE)
+        plant = _plant()
+        simulation = Simulation(plant, _settings(options, plant, timezone.now()))
+        portal = HttpPortal(options["http"], settings.API_KEY) if options["http"] else None
+        delivery = None if options["dry_run"] else portal or Staging(plant.limiti)
+        path = _truth_path(options, simulation.settings.seme)
+        report = Report(simulation, path, dry_run=options["dry_run"])
+        try:
+            prepare(simulation, delivery)
+            with _open_truth(path or Path(os.devnull)) as truth:
+                truth.write(heading(described(simulation)))
+                for hour, batch in enumerate(play(simulation, delivery, follow=options["segui"])):
+                    report.add(batch)
+                    truth.writelines(batch_lines(batch))
+                    self._tell_hour(hour, batch, portal, report, options)
+                truth.write(ending(report.records))
+        except NumbersTaken as error:
+            raise CommandError(
+                f"Gli ordini del seme {simulation.settings.seme} ci sono già, e sono altri: "
+                "indicare un altro --seed."
+            ) from error
+        except NotDelivered as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(report.as_json()) if options["json"] else report.in_words())
+
+    def _tell_hour(
+        self,
+        hour: int,
+        batch: Batch,
+        portal: HttpPortal | None,
+        report: Report,
+        options: dict[str, Any],
+    ) -> None:
+        """After each hour: what the jobs did, where they are asked for; else how far we are."""
+        if portal and _jobs_due(hour, batch, options):
+            out = self.stderr if options["json"] else self.stdout
+            out.write(report.add_jobs(hour, *portal.run_jobs()), style_func=str)
+        elif sys.stderr.isatty() and not (options["json"] or options["lavori"]):
+            end = "\n" if hour == options["ore"] else ""
+            self.stderr.write(f"\r{hour} ore su {options['ore']}", style_func=str, ending=end)
+
+    # --- Evaluating -------------------------------------------------------------------------
+
+    def _evaluate(self, path: Path, as_json: bool) -> None:
+        try:
+            with path.open(encoding="utf-8") as lines:
+                truth = read_truth(lines)
+        except (OSError, NotATruth, UnicodeDecodeError) as error:
+            raise CommandError(
+                f"{path} non è un file di verità leggibile.", returncode=USAGE
+            ) from error
+        result = evaluate(truth, database.find_received(truth))
+        if as_json:
+            self.stdout.write(json.dumps(evaluation_as_json(result)))
+        else:
+            names = dict(Anomalia.objects.values_list("pk", "tipo_anomalia"))
+            self.stdout.write("\n".join(evaluation_in_words(result, names)))
+        if not result.tutto_bene:
+            sys.exit(1)
+
+
+def _plant() -> SimulatedPlant:
+    try:
+        return database.load_plant(jobs.transfer_options().limits)
+    except NoPlant as error:
+        raise CommandError(
+            "Mancano pezzi, macchinari o operatori: caricare le anagrafiche "
+            "(per provare: manage.py loaddata --database production impianto_demo)."
+        ) from error
+
+
+def _settings(options: dict[str, Any], plant: SimulatedPlant, now: datetime) -> Settings:
+    hours = options["ore"]
+    start = options["inizio"] or now.replace(second=0, microsecond=0) - timedelta(hours=hours)
+    if start + timedelta(hours=hours) > now + plant.limiti.tolleranza_futuro:
+        raise CommandError(
+            "La simulazione finirebbe nel futuro, e il portale non accetta date future: "
+            "indicare un altro --inizio o meno --ore.",
+            returncode=USAGE,
+        )
+    orders = options["ordini"]
+    if orders is None:
+        orders = min(hours // HOURS_PER_ORDER, MOST_ORDERS)
+    if orders > MOST_ORDERS:
+        raise CommandError(f"Al più {MOST_ORDERS} ordini per seme.", returncode=USAGE)
+    seed = database.free_seed() if options["seed"] is None else options["seed"]
+    return Settings(start, hours, seed, orders, options["scenario"])
+
+
+def _jobs_due(hour: int, batch: Batch, options: dict[str, Any]) -> bool:
+    """Whether the jobs are to run after this hour; at the end only if something is left to do."""
+    hours, every = options["ore"], options["lavori"]
+    if not every or options["dry_run"]:
+        return False
+    if hour < hours:
+        return (hour + 1) % every == 0
+    return bool(batch.record) or hours % every != 0
+
+
+def _truth_path(options: dict[str, Any], seed: int) -> Path | None:
+    """Where the truth goes; a dry run writes none that nobody asked for."""
+    wanted: Path | None = options["verita"]
+    if wanted is None and not options["dry_run"]:
+        return Path(settings.DATA_DIR) / f"simulazione-{seed}.jsonl"
+    return wanted
+
+
+def _open_truth(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: non si può scrivere ({error.strerror}).") from error
+
+
+# --- Arguments ----------------------------------------------------------------------------
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _seed(text: str) -> int:
+    """A seed whose order numbers fit their column."""
+    number = _natural(text)
+    if number > MAX_SEED:
+        raise ValueError
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _moment(text: str) -> datetime:
+    """A moment in UTC; without an offset it is plant time."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=PLANT_TIME_ZONE)
+    if moment.year < FIRST_YEAR:
+        raise ArgumentTypeError(f"deve essere dal {FIRST_YEAR} in poi")
+    return moment.astimezone(UTC)

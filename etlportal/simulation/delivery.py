@@ -1,0 +1,172 @@
+"""How a simulation reaches the portal: over HTTP as a flow does, or straight into staging."""
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
+
+from etlportal.simulation import database
+from etlportal.simulation.faults import Record
+from etlportal.simulation.generator import Batch, Simulation
+from etlportal.simulation.work import WaitingLine
+from ingestion.reception import store as services
+from ingestion.transfer.records import Limits
+from orders.next_lines import next_lines
+
+SENDER = "simula"
+TIMEOUT_SECONDS = 120
+TRIES = 4
+PASSING = {408, 429, 500, 502, 503, 504}
+LONGEST_PAUSE_SECONDS = 30
+
+
+class NotDelivered(Exception):
+    """The portal did not take what was sent; the text, in Italian, says why."""
+
+
+class Delivery(Protocol):
+    """Somewhere to send records to. Each call raises ``NotDelivered``."""
+
+    def check(self) -> None:
+        """Whether records would be taken."""
+
+    def waiting(self) -> list[WaitingLine]:
+        """What the portal says to make next, as a flow asks it; fictitious lines left out."""
+
+    def send(self, records: list[Record], body: bytes) -> None:
+        """Hands one body over."""
+
+
+class Staging:
+    """Straight into ``raw_operazione``, as the endpoint itself would."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def check(self) -> None:
+        """The databases are the caller's own."""
+
+    def waiting(self) -> list[WaitingLine]:
+        return _lines(next_lines(self._limits, fictitious=False))
+
+    def send(self, records: list[Record], body: bytes) -> None:
+        services.store_lotto(records, body, nome_chiave=SENDER, headers={}, request_id=SENDER)
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    json: Any
+
+
+class HttpPortal:
+    """A portal at an address, asked as a flow asks it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url.rstrip("/")
+        self._key = key
+
+    def check(self) -> None:
+        self._call("GET", f"{self.url}/status")
+
+    def waiting(self) -> list[WaitingLine]:
+        return _lines(self._call("GET", f"{self.url}/ordine").json)
+
+    def send(self, records: list[Record], body: bytes) -> None:
+        """With a key of its own: a repetition of the call is one, a repeated simulation is not."""
+        self._call("POST", f"{self.url}/insert-postgres", body, {"Idempotency-Key": str(uuid4())})
+
+    def run_jobs(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the timetable does each hour: the last answers of transfer and count."""
+        return self._run("/process-transfer"), self._run("/aggiorna/ordine")
+
+    def _run(self, path: str) -> dict[str, Any]:
+        answer = self._call("POST", f"{self.url}{path}")
+        while answer.status == 202:
+            time.sleep(1)
+            answer = self._call("GET", answer.headers["Location"])
+        result: dict[str, Any] = answer.json
+        return result
+
+    def _call(
+        self,
+        method: str,
+        address: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request, repeated as a flow does while the failure is a passing one."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._try(method, address, body, headers or {})
+            except urllib.error.HTTPError as error:
+                if error.code not in PASSING or attempt == TRIES:
+                    raise NotDelivered(f"{address} ha risposto {error.code}.") from error
+                pause = error.headers.get("Retry-After", "")
+            except (OSError, http.client.HTTPException) as error:
+                if attempt == TRIES:
+                    raise NotDelivered(f"{self.url} non risponde: {error}") from error
+                pause = ""
+            seconds = int(pause) if pause.isdigit() else attempt
+            time.sleep(min(seconds, LONGEST_PAUSE_SECONDS))
+        raise AssertionError("unreachable")
+
+    def _try(
+        self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        request = urllib.request.Request(  # noqa: S310 - the maintainer names the portal
+            address,
+            data=body,
+            method=method,
+            headers={
+                "X-API-KEY": self._key,
+                "Content-Type": "application/json",
+                "x-ms-workflow-name": SENDER,
+                **headers,
+            },
+        )
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            return Answer(answer.status, answer.headers, json.loads(answer.read()))
+
+
+def prepare(simulation: Simulation, delivery: Delivery | None) -> None:
+    """Raises, before anything is done, ``database.NumbersTaken`` or ``NotDelivered``."""
+    database.check_numbers(simulation.ordini)
+    if delivery:
+        delivery.check()
+
+
+def play(
+    simulation: Simulation, delivery: Delivery | None, *, follow: bool = False
+) -> Iterator[Batch]:
+    """Each hour's batch after it was sent, then what was late at the end; None is a dry run.
+
+    An hour's orders come in first. With ``follow`` the portal is then asked what to make, as a
+    flow does, and lines of other orders go before ours: the records follow from them too.
+    Raises ``NotDelivered``.
+    """
+    for hour in range(simulation.settings.ore):
+        if delivery:
+            database.take_in_orders(simulation.orders_of(hour))
+        waiting = delivery.waiting() if delivery and follow else ()
+        yield _sent(simulation.hour(hour, waiting), delivery)
+    yield _sent(simulation.leftovers(), delivery)
+
+
+def _sent(batch: Batch, delivery: Delivery | None) -> Batch:
+    if delivery and batch.record:
+        delivery.send(batch.record, batch.body)
+    return batch
+
+
+def _lines(answer: list[dict[str, Any]]) -> list[WaitingLine]:
+    """Of ``GET /ordine``'s answer, the lines that somebody ordered."""
+    return [
+        WaitingLine(line["id_ordine"], line["codice_pezzo"], line["quantita_da_produrre"])
+        for line in answer
+        if not line["fittizio"]
+    ]

@@ -1,0 +1,238 @@
+"""Cycles become records: an hour at a time, what each order needs, with its faults and its truth.
+
+The records of a simulation follow from plant, seed, start, hours, orders and scenario alone, and
+from the lines of other orders that are told to wait, if there are any.
+"""
+
+import random
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from etlportal.simulation import faults
+from etlportal.simulation.faults import PESO, SCENARI, TEMPERATURA, Episode, Record, Schedule
+from etlportal.simulation.plant import SimulatedPlant, take_temperature, weigh
+from etlportal.simulation.truth import (
+    Body,
+    Fault,
+    Mark,
+    anomalies_of,
+    as_line,
+    body_of,
+    fault_lines,
+    fingerprint,
+)
+from etlportal.simulation.work import (
+    CNC,
+    CYCLE,
+    CYCLES_PER_HOUR,
+    FORGIATURA,
+    Job,
+    SimulatedOrder,
+    WaitingLine,
+    Workshop,
+    first_number,
+    place_orders,
+    unknown_number,
+)
+
+STOPPED_SHARE = 0.08
+RATES = (1, 3)  # pieces/hour of a machine that runs
+SHIFT_CYCLES = 8 * CYCLES_PER_HOUR
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is simulated. ``inizio`` is aware; ``ordini``: how many come in."""
+
+    inizio: datetime
+    ore: int
+    seme: int
+    ordini: int
+    scenario: str = "misto"
+
+
+class Entry(NamedTuple):
+    """A record as it is sent, and what was put into it."""
+
+    record: Record
+    marks: tuple[Mark, ...]
+
+
+class Batch(NamedTuple):
+    """One body, ready to send, with its truth; ``body`` is empty when there is no record."""
+
+    body: bytes
+    record: list[Record]
+    invio: Body
+    guasti: list[Fault]
+
+
+def batch_lines(batch: Batch) -> Iterator[str]:
+    """The batch's lines of the truth file."""
+    if batch.record:
+        yield as_line(batch.invio)
+        yield from map(as_line, batch.guasti)
+
+
+class Simulation:
+    """The plant at work: call ``hour(0)`` to ``hour(ore - 1)`` in order, then ``leftovers()``."""
+
+    def __init__(self, plant: SimulatedPlant, settings: Settings) -> None:
+        self.plant = plant
+        self.settings = settings
+        self._begin = settings.inizio.astimezone(UTC)  # adding hours to a local time may be wrong
+        self.ordini = place_orders(
+            self._stream("ordini"),
+            plant,
+            self._begin,
+            settings.ore,
+            settings.seme,
+            settings.ordini,
+        )
+        self._measures = self._stream("misure")
+        self._faults = self._stream("guasti")
+        self._workshop = Workshop(plant, self._stream("lavoro"))
+        self._schedule = Schedule(self._faults, SCENARI[settings.scenario], settings.ore)
+        self._held: list[tuple[int, Entry]] = []
+        self._readings: dict[Episode, float] = {}
+        self._number = 0
+
+    def _stream(self, name: str) -> random.Random:
+        """Chance of its own for each part: a fault more changes no measure and no order."""
+        return random.Random(f"{self.settings.seme} {name}")  # noqa: S311 - not secret
+
+    def orders_of(self, hour: int) -> list[SimulatedOrder]:
+        """The orders that come in within this hour."""
+        return [order for order in self.ordini if order.ora == hour]
+
+    def hour(self, hour: int, waiting: Iterable[WaitingLine] = ()) -> Batch:
+        """What is sent when this hour ends; ``waiting``: lines of other orders, oldest first."""
+        own = range(first_number(self.settings.seme), unknown_number(self.settings.seme) + 1)
+        self._workshop.take_waiting(line for line in waiting if line.id_ordine not in own)
+        for order in self.orders_of(hour):
+            self._workshop.take_order(order)
+        entries = [entry for due, entry in self._held if due == hour]
+        self._held = [(due, entry) for due, entry in self._held if due != hour]
+        for cycle in range(hour * CYCLES_PER_HOUR, (hour + 1) * CYCLES_PER_HOUR):
+            entries += self._send(self._forge(cycle), hour)
+            entries += self._send(self._machine(cycle), hour)
+        return self._batch(entries)
+
+    def leftovers(self) -> Batch:
+        """What is still held back when the last hour is over."""
+        entries = [entry for _, entry in sorted(self._held, key=lambda held: held[0])]
+        self._held = []
+        return self._batch(entries)
+
+    def _batch(self, entries: list[Entry]) -> Batch:
+        records = [entry.record for entry in entries]
+        body = body_of(records) if records else b""
+        invio = fingerprint(body)
+        unknown = unknown_number(self.settings.seme)
+        lines = [
+            line
+            for indice, (record, marks) in enumerate(entries)
+            for line in fault_lines(
+                invio, indice, record, marks, anomalies_of(record, marks, self.plant, unknown)
+            )
+        ]
+        return Batch(body, records, Body(invio, len(records)), lines)
+
+    # --- Records --------------------------------------------------------------------------
+
+    def _forge(self, cycle: int) -> Entry:
+        job = self._workshop.next_to_forge()
+        record = self._common(job, cycle, FORGIATURA, self.plant.forge)
+        record[PESO] = round(weigh(self._measures, job.pezzo), 3)
+        record[TEMPERATURA] = round(take_temperature(self._measures, job.pezzo), 1)
+        marks = [self._go_astray(episode, cycle, record, job) for episode in self._now(cycle)]
+        entry = self._spoil(record, marks)
+        if _names(job, record):
+            job.forgiati += self._times()
+        return entry
+
+    def _machine(self, cycle: int) -> Entry:
+        job = self._workshop.next_to_machine()
+        record = self._common(job, cycle, CNC, self.plant.cnc)
+        stopped = bool(self.plant.fermi) and self._measures.random() < STOPPED_SHARE
+        rate = 0 if stopped else self._measures.randint(*RATES)
+        record["numero_pezzi_ora"] = rate
+        record["tipo_fermo"] = (
+            self._measures.choice(self.plant.fermi) if stopped else self.plant.nessun_fermo
+        )
+        entry = self._spoil(record, [])
+        if _names(job, record) and record["numero_pezzi_ora"] == rate:
+            job.sesti += rate * self._times()
+        return entry
+
+    def _common(self, job: Job, cycle: int, tipo: str, machines: Iterable[str]) -> Record:
+        begin = self._begin + cycle * CYCLE
+        shift = cycle // SHIFT_CYCLES + (tipo == CNC)
+        return {
+            "id_ordine": job.ordine,
+            "codice_pezzo": job.pezzo.codice,
+            "codice_macchinario": self._measures.choice(list(machines)),
+            "codice_operatore": self.plant.operatori[shift % len(self.plant.operatori)],
+            "timestamp_inizio": _iso(begin),
+            "timestamp_fine": _iso(begin + CYCLE),
+            "tipo_operazione": tipo,
+        }
+
+    # --- Faults ---------------------------------------------------------------------------
+
+    def _now(self, cycle: int) -> list[Episode]:
+        """What goes astray in this cycle, the last one of each measure."""
+        return list({episode.campo: episode for episode in self._schedule.of_cycle(cycle)}.values())
+
+    def _go_astray(self, episode: Episode, cycle: int, record: Record, job: Job) -> Mark:
+        decimals = 3 if episode.campo == PESO else 1
+        if episode.guasto == faults.SENSORE:  # stuck at what it read first
+            reading = self._readings.setdefault(episode, record[episode.campo])
+        else:
+            reading = record[episode.campo] + episode.shift(cycle, job.pezzo)
+        record[episode.campo] = round(reading, decimals)
+        return Mark(episode.guasto, episode.campo)
+
+    def _spoil(self, record: Record, marks: list[Mark]) -> Entry:
+        """The record's own fault, if it has one, done to it."""
+        fault = self._schedule.of_record(self._number)
+        self._number += 1
+        if fault == faults.SENSORE:
+            campo = faults.spoil_reading(self._faults, record)
+        elif fault == faults.CODICI:
+            campo = faults.spoil_code(self._faults, record, self.plant, self.settings.seme)
+        else:
+            return Entry(record, tuple(marks))
+        marks = [mark for mark in marks if mark.campo != campo]
+        return Entry(record, (*marks, Mark(fault, campo)))
+
+    def _times(self) -> int:
+        """How often the record just made is sent."""
+        return 2 if self._schedule.of_record(self._number - 1) == faults.DUPLICATI else 1
+
+    def _send(self, entry: Entry, hour: int) -> list[Entry]:
+        """The entries to send now; others are held back."""
+        fault = self._schedule.of_record(self._number - 1)
+        if fault == faults.RITARDI:
+            late = entry._replace(marks=(*entry.marks, Mark(fault)))
+            self._held.append((hour + self._faults.randint(*faults.LATE_HOURS), late))
+            return []
+        if fault != faults.DUPLICATI:
+            return [entry]
+        copy = Entry(deepcopy(entry.record), (*entry.marks, Mark(fault)))
+        if self._faults.random() < 0.5:
+            return [entry, copy]
+        self._held.append((hour + 1, copy))
+        return [entry]
+
+
+def _names(job: Job, record: Record) -> bool:
+    """Whether the portal will count the record for the job."""
+    return (job.ordine, job.pezzo.codice) == (record["id_ordine"], record["codice_pezzo"])
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

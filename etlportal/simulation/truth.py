@@ -1,0 +1,190 @@
+"""The truth beside the records: which faults they have, and which anomalies must tell them.
+
+JSON lines: one that says what was simulated, one for each body sent (its SHA-256 and how many
+records), one for each fault of a record, which is named by its body and place there, and one that
+says that this was all. The rules are domain.md's, written here a second time: the portal's own
+are what is being measured.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from etlportal.simulation.faults import (
+    CODES,
+    PESO,
+    RUMORE,
+    TEMPERATURA,
+    UNKNOWN_STOP,
+    Record,
+)
+from etlportal.simulation.plant import SimulatedPlant
+from etlportal.simulation.work import FORGIATURA
+from production.catalogue import AnomaliaId
+
+VERSION = 1
+
+
+class Mark(NamedTuple):
+    """A fault as it was put into a record; ``campo`` None: into the record as a whole."""
+
+    guasto: str
+    campo: str | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line of the truth. ``anomalie``: kinds it must cause in ``campo``, maybe none."""
+
+    invio: str
+    indice: int
+    codice_macchinario: str
+    timestamp_inizio: str
+    guasto: str
+    campo: str | None
+    anomalie: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A body as sent: its SHA-256 in hex, and how many records it has."""
+
+    invio: str
+    record: int
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A truth file. ``simulazione``: seed, start, hours, scenario, orders."""
+
+    simulazione: dict[str, Any]
+    invii: tuple[Body, ...]
+    guasti: tuple[Fault, ...]
+
+
+class NotATruth(ValueError):
+    """The text is no truth file, or only a part of one."""
+
+
+def anomalies_of(
+    record: Record, marks: Iterable[Mark], plant: SimulatedPlant, unknown_order: int
+) -> dict[str, int]:
+    """The kind of anomaly that each wrong field of a simulated record must cause."""
+    if record["tipo_operazione"] == FORGIATURA:
+        wrong = _of_measures(record, plant)
+    else:
+        wrong = _of_machining(record, plant)
+    spoiled = {mark.campo for mark in marks}
+    for campo in CODES:
+        if campo in spoiled:
+            wrong[campo] = AnomaliaId.RIFERIMENTO_SCONOSCIUTO
+    if record["id_ordine"] == unknown_order:
+        wrong["id_ordine"] = AnomaliaId.RIFERIMENTO_SCONOSCIUTO
+    return {campo: int(kind) for campo, kind in wrong.items()}
+
+
+def _of_measures(record: Record, plant: SimulatedPlant) -> dict[str, int]:
+    limits = plant.limiti
+    piece = plant.piece_by_code().get(record["codice_pezzo"])
+    wrong: dict[str, int] = {}
+    weight, temperature = _number(record[PESO]), _number(record[TEMPERATURA])
+    if weight is None or not 0 < weight <= limits.peso_max:
+        wrong[PESO] = AnomaliaId.PESO_NON_VALIDO
+    elif piece and _outside(weight, piece.limiti.peso_min, piece.limiti.peso_max):
+        wrong[PESO] = AnomaliaId.PESO_FUORI_SPECIFICA
+    if temperature is None or not limits.temperatura_min <= temperature <= limits.temperatura_max:
+        wrong[TEMPERATURA] = AnomaliaId.TEMPERATURA_NON_VALIDA
+    elif piece and _outside(
+        temperature, piece.limiti.temperatura_min, piece.limiti.temperatura_max
+    ):
+        wrong[TEMPERATURA] = AnomaliaId.TEMPERATURA_FUORI_SPECIFICA
+    return wrong
+
+
+def _of_machining(record: Record, plant: SimulatedPlant) -> dict[str, int]:
+    wrong: dict[str, int] = {}
+    if not 0 <= record["numero_pezzi_ora"] <= plant.limiti.pezzi_ora_max:
+        wrong["numero_pezzi_ora"] = AnomaliaId.PEZZI_ORA_NON_VALIDI
+    if record["tipo_fermo"] == UNKNOWN_STOP:
+        wrong["tipo_fermo"] = AnomaliaId.TIPO_FERMO_SCONOSCIUTO
+    return wrong
+
+
+def _number(value: Any) -> Decimal | None:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+def _outside(value: Decimal, low: Decimal | None, high: Decimal | None) -> bool:
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def fault_lines(
+    invio: str, indice: int, record: Record, marks: Iterable[Mark], anomalies: dict[str, int]
+) -> Iterator[Fault]:
+    """A record's lines: one for each fault put into it, then what came of itself."""
+    told = dict(anomalies)
+    for mark in marks:
+        kind = told.pop(mark.campo, None) if mark.campo else None
+        yield _line(invio, indice, record, mark, () if kind is None else (kind,))
+    for campo, kind in told.items():
+        yield _line(invio, indice, record, Mark(RUMORE, campo), (kind,))
+
+
+def _line(invio: str, indice: int, record: Record, mark: Mark, anomalies: tuple[int, ...]) -> Fault:
+    return Fault(
+        invio,
+        indice,
+        record["codice_macchinario"],
+        record["timestamp_inizio"],
+        mark.guasto,
+        mark.campo,
+        anomalies,
+    )
+
+
+# --- The file -----------------------------------------------------------------------------
+
+
+def body_of(records: list[Record]) -> bytes:
+    """The JSON body that holds the records."""
+    return json.dumps(records, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def fingerprint(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def as_line(value: dict[str, Any] | Body | Fault) -> str:
+    members = value if isinstance(value, dict) else asdict(value)
+    return json.dumps(members, ensure_ascii=False) + "\n"
+
+
+def heading(simulazione: dict[str, Any]) -> str:
+    return as_line({"simulazione": {"versione": VERSION, **simulazione}})
+
+
+def ending(records: int) -> str:
+    return as_line({"fine": {"record": records}})
+
+
+def read_truth(lines: Iterable[str]) -> Truth:
+    """Raises ``NotATruth`` for anything but a truth file written to its end."""
+    try:
+        first, *rest, last = [json.loads(line) for line in lines]
+        faults = [line for line in rest if "guasto" in line]
+        bodies = [line for line in rest if "guasto" not in line]
+        if last["fine"]["record"] != sum(line["record"] for line in bodies):
+            raise NotATruth
+        return Truth(
+            first["simulazione"],
+            tuple(Body(**line) for line in bodies),
+            tuple(Fault(**{**line, "anomalie": tuple(line["anomalie"])}) for line in faults),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise NotATruth("not a truth file") from error

@@ -1,0 +1,114 @@
+"""Setting raw rows back to PENDING: those in ERROR, and those that a restored MySQL has lost."""
+
+import getpass
+import logging
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from ingestion.models import RawOperazione
+from ingestion.reception import store as services
+from production.models import Operazione
+
+logger = logging.getLogger("etl")
+audit = logging.getLogger("audit")
+
+CHUNK = 2000
+Stato = RawOperazione.Stato
+
+
+class Choice(NamedTuple):
+    """Which rows in ERROR; the members that are None do not restrict. All None = every row."""
+
+    ids: Sequence[int] | None = None
+    lotto: UUID | None = None
+    codice: str | None = None
+
+
+def rows_in_error(choice: Choice) -> QuerySet[RawOperazione]:
+    """Those that staff set aside with a reason are among them only where named by number."""
+    rows: QuerySet[RawOperazione] = RawOperazione.objects.rejected()
+    if choice.ids is not None:
+        rows = RawOperazione.objects.filter(stato=Stato.ERROR, id_operazione__in=choice.ids)
+    if choice.lotto is not None:
+        rows = rows.filter(lotto=choice.lotto)
+    if choice.codice is not None:
+        rows = rows.filter(errore_codice=choice.codice)
+    return rows
+
+
+def requeue(choice: Choice) -> int:
+    """Back to PENDING, as if never tried; returns how many. Told to the audit trail first."""
+    ids = list(rows_in_error(choice).order_by("pk").values_list("pk", flat=True))
+    if not ids:
+        return 0
+    by = _who()
+    with transaction.atomic(using="default"):
+        _tell("record.rimessi_in_coda", by, len(ids), _in_words(choice))
+        return services.requeue(ids, by=by)
+
+
+def lost_by_production() -> Iterator[list[int]]:
+    """Ids of PROCESSED rows that are not in MySQL, a few thousand at a time, oldest first."""
+    after = 0
+    while True:
+        rows = list(
+            RawOperazione.objects.filter(stato=Stato.PROCESSED, id_operazione__gt=after)
+            .order_by("id_operazione")
+            .values_list("id_operazione", "uid")[:CHUNK]
+        )
+        if not rows:
+            return
+        uids = [uid for _, uid in rows]
+        there = Operazione.objects.filter(raw_uid__in=uids).values_list("raw_uid", flat=True)
+        loaded = set(there)
+        if lost := [pk for pk, uid in rows if uid not in loaded]:
+            yield lost
+        after = rows[-1][0]
+
+
+def refill() -> int:
+    """Sets back to PENDING what MySQL has lost, for the next transfer; returns how many.
+
+    Killed half-way it is simply run again: what is PENDING already is not looked at any more.
+    """
+    by = _who()
+    refilled = 0
+    for ids in lost_by_production():
+        with transaction.atomic(using="default"):
+            _tell("record.da_mysql_ripristinato", by, len(ids), f"{ids[0]}-{ids[-1]}")
+            refilled += RawOperazione.objects.filter(pk__in=ids, stato=Stato.PROCESSED).update(
+                stato=Stato.PENDING, tentativi=0, elaborato_il=None
+            )
+    logger.info("%s rows lost by production requeued by %s", refilled, by)
+    return refilled
+
+
+def _tell(act: str, by: str, count: int, which: str) -> None:
+    """Raises if the trail cannot be written: then nothing is done."""
+    audit.info(
+        act,
+        extra={
+            "chi": by,
+            "oggetto": f"raw_operazione: {which}"[:255],
+            "dettagli": {"record": count},
+            "request_id": "",
+        },
+    )
+
+
+def _in_words(choice: Choice) -> str:
+    told = [f"lotto {choice.lotto}"] if choice.lotto else []
+    told += [f"codice {choice.codice}"] if choice.codice else []
+    told += [", ".join(map(str, choice.ids))] if choice.ids is not None else []
+    return "; ".join(told) or "tutti quelli in errore"
+
+
+def _who() -> str:
+    try:
+        return f"comando ({getpass.getuser()})"
+    except (KeyError, OSError):  # a container's user without a name
+        return "comando"

@@ -1,0 +1,272 @@
+"""Anomalies in the admin: a list of what waits for somebody, and the page of one, with its acts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from etlportal.lists.pages import (
+    EMPTY,
+    NumberSearchMixin,
+    ReadOnlyAdmin,
+    breakable,
+    moment_column,
+    short_column,
+)
+from production.admin import provenance
+from production.admin.filters import (
+    AnomaliaMacchinarioFilter,
+    AnomaliaPezzoFilter,
+    CreataFilter,
+    OperazioneFilter,
+    StatoAnomaliaFilter,
+    TipoAnomaliaFilter,
+)
+from production.admin.provenance import ProvenanceMixin, Step
+from production.anomalies import chart as anomaly_chart
+from production.anomalies import pages as anomaly_pages
+from production.anomalies import words as anomaly_words
+from production.anomalies import work as anomaly_work
+from production.anomalies.pages import PAGES, ActPage, NoteForm
+from production.anomalies.work import Seen
+from production.models import AnomaliaOperazione
+
+LIST = "admin:production_anomaliaoperazione_changelist"
+DETAIL = "admin:production_anomaliaoperazione_change"
+GESTITA = moment_column(AnomaliaOperazione, "gestita_il")
+
+
+def _action(page: ActPage) -> Any:
+    """The act for many, on the list; it asks for the note before anything is done."""
+
+    @admin.action(description=page.many, permissions=[page.act.permission.rpartition(".")[2]])
+    def action(
+        model_admin: "AnomaliaOperazioneAdmin", request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        rows = queryset.order_by("pk").values_list("pk", "stato")
+        seen = [Seen(*row) for row in rows[: anomaly_work.MOST_AT_ONCE + 1]]
+        if len(seen) > anomaly_work.MOST_AT_ONCE:
+            anomaly_pages.tell_too_many(request)
+            return None
+        return model_admin.ask(request, page, seen, request.GET.urlencode())
+
+    action.__name__ = page.act.name
+    return action
+
+
+@admin.register(AnomaliaOperazione)
+class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin):
+    creata = moment_column(AnomaliaOperazione, "creata_il")
+    valore = short_column(AnomaliaOperazione, "valore_ricevuto", 40)
+    nota = short_column(AnomaliaOperazione, "note", 160)
+
+    list_display = (
+        creata,
+        "stato_badge",
+        "tipo",
+        "pezzo",
+        "macchinario",
+        "campo_ricevuto",
+        valore,
+        nota,
+        "gestita_da",
+        "vai_operazione",
+    )
+    list_select_related = ("anomalia", "operazione")
+    list_filter = (
+        StatoAnomaliaFilter,
+        TipoAnomaliaFilter,
+        "origine",
+        CreataFilter,
+        AnomaliaPezzoFilter,
+        AnomaliaMacchinarioFilter,
+        OperazioneFilter,
+    )
+    sortable_by = (creata,)
+    export_columns = {"vai_operazione": ((_("operazione"), "operazione_id"),)}
+    search_help_text = _("Numero dell'anomalia.")
+    fields = (
+        "stato_badge",
+        "anomalia",
+        "pezzo",
+        "macchinario",
+        "campo",
+        "valore_ricevuto",
+        "note",
+        "origine",
+        creata,
+    )
+    readonly_fields = ("stato_badge", GESTITA, "pezzo", "macchinario", creata)
+    actions = tuple(_action(page) for page in PAGES)
+
+    # --- What is shown ---
+
+    def panels(self, request: HttpRequest, row: AnomaliaOperazione) -> dict[str, Any]:
+        limits = settings.PLAUSIBILITY_LIMITS
+        return {
+            **super().panels(request, row),
+            "sentence": anomaly_words.sentence(row, limits),
+            "chart": anomaly_chart.chart(row, limits),
+            "history": anomaly_pages.history(row),
+            "acts": self.acts_on(request, row),
+        }
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        """Of one that somebody has seen to, also by whom, when and why."""
+        first, *others = self.fields
+        handled = ("gestita_da", GESTITA, "nota_gestione") if obj and obj.gestita_il else ()
+        return (first, *handled, *others)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> AnomaliaOperazione | None:
+        """With all that its page tells of the operation, in one question."""
+        parts = ("anomalia", "operazione__pezzo", "operazione__forgiatura", "operazione__cnc")
+        if not object_id.isdecimal() or len(object_id) > 18:
+            return None
+        rows = self.get_queryset(request).select_related(*parts)
+        return rows.filter(pk=object_id).first()
+
+    def provenance_of(self, row: AnomaliaOperazione) -> list[Step]:
+        return provenance.of_operation(row.operazione)
+
+    def acts_on(self, request: HttpRequest, row: AnomaliaOperazione) -> list[tuple[str, Any]]:
+        """(address, title) of what this user may do with it as it is now."""
+        return [
+            (reverse(f"admin:{page.url_name}", query={"id": row.pk}), page.title)
+            for page in PAGES
+            if row.stato in page.act.starts_from and request.user.has_perm(page.act.permission)
+        ]
+
+    def has_annota_anomalia_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(anomaly_work.ANNOTA)
+
+    def has_gestisci_anomalia_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(anomaly_work.GESTISCI)
+
+    @admin.display(description=_("stato"))
+    def stato_badge(self, row: AnomaliaOperazione) -> SafeString:
+        return anomaly_pages.state_badge(row.stato)
+
+    @admin.display(description=_("anomalia"))
+    def tipo(self, row: AnomaliaOperazione) -> SafeString:
+        return breakable(row.anomalia)
+
+    @admin.display(description=_("campo"))
+    def campo_ricevuto(self, row: AnomaliaOperazione) -> SafeString | str:
+        return breakable(row.campo) if row.campo else EMPTY
+
+    @admin.display(description=_("pezzo"))
+    def pezzo(self, row: AnomaliaOperazione) -> str:
+        return row.operazione.pezzo_id or EMPTY
+
+    @admin.display(description=_("macchinario"))
+    def macchinario(self, row: AnomaliaOperazione) -> str:
+        return row.operazione.macchinario_id or EMPTY
+
+    @admin.display(description=_("operazione"))
+    def vai_operazione(self, row: AnomaliaOperazione) -> SafeString:
+        url = reverse("admin:production_operazione_change", args=[row.operazione_id])
+        return format_html('<a href="{}">{}</a>', url, row.operazione_id)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The history is on the page itself."""
+        return redirect(f"{reverse(DETAIL, args=[object_id])}#storia")
+
+    # --- Acts ---
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.act)
+        acts = [
+            path(f"{page.act.name}/", view, {"page": page}, name=page.url_name) for page in PAGES
+        ]
+        return [*acts, *super().get_urls()]
+
+    def act(self, request: HttpRequest, page: ActPage) -> HttpResponse:
+        """Asks for the note, ``?id=`` says of which one; posted with it, does the act."""
+        if not request.user.has_perm(page.act.permission):
+            raise PermissionDenied
+        if request.method != "POST":
+            found = self.get_queryset(request).filter(pk__in=_asked(request))
+            return self.ask(request, page, [Seen(row.pk, row.stato) for row in found], "")
+        seen = anomaly_pages.read_seen(request.POST.getlist(anomaly_pages.SEEN))
+        form = NoteForm(request.POST, needed=page.act.needs_note)
+        if not form.is_valid():
+            return self.ask(request, page, seen, request.POST.get("elenco", ""), form)
+        self._do(request, page, seen, form.cleaned_data["nota"])
+        return self._back(request, seen)
+
+    def ask(
+        self,
+        request: HttpRequest,
+        page: ActPage,
+        seen: list[Seen],
+        listing: str,
+        form: NoteForm | None = None,
+    ) -> HttpResponse:
+        """``listing``: the filters of the list to which the act returns."""
+        if not seen:
+            messages.warning(request, gettext("Nessuna anomalia scelta."))
+            return redirect(LIST)
+        shown = [pk for pk, _stato in seen[: anomaly_pages.LISTED]]
+        rows = self.get_queryset(request).filter(pk__in=shown).order_by("-pk")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": page.title,
+            "explanation": page.explanation,
+            "address": reverse(f"admin:{page.url_name}"),
+            "form": form or NoteForm(needed=page.act.needs_note),
+            "number": len(seen),
+            "more": len(seen) - len(shown),
+            "anomalies": [self._line(row) for row in rows.select_related("anomalia", "operazione")],
+            "seen": anomaly_pages.written(seen),
+            "listing": listing,
+        }
+        return TemplateResponse(request, "admin/production/act.html", context)
+
+    def _line(self, row: AnomaliaOperazione) -> dict[str, Any]:
+        url = reverse(DETAIL, args=[row.pk])
+        return {"row": row, "url": url, "state": self.stato_badge(row), "kind": self.tipo(row)}
+
+    def _do(self, request: HttpRequest, page: ActPage, seen: list[Seen], nota: str) -> None:
+        try:
+            outcome = anomaly_work.perform(
+                page.act,
+                seen,
+                nota=nota,
+                by=request.user.get_username(),
+                now=timezone.now(),
+                request_id=getattr(request, "request_id", ""),
+            )
+        except anomaly_work.TooMany:
+            anomaly_pages.tell_too_many(request)
+        else:
+            anomaly_pages.tell(request, page, outcome)
+
+    def _back(self, request: HttpRequest, seen: list[Seen]) -> HttpResponse:
+        """To the page of the one, or to the list as it was, from its first page."""
+        listing = QueryDict(request.POST.get("elenco", ""), mutable=True)
+        listing.pop(PAGE_VAR, None)
+        if len(seen) == 1 and "elenco" not in request.POST:
+            return redirect(DETAIL, seen[0].pk)
+        return redirect(f"{reverse(LIST)}?{listing.urlencode()}".rstrip("?"))
+
+
+def _asked(request: HttpRequest) -> list[int]:
+    text = request.GET.get("id", "")
+    return [int(text)] if text.isdecimal() and len(text) <= 18 else []
