@@ -1,6 +1,6 @@
 """Whose work a log line belongs to, when its event does not say: the request and the run.
 
-A statement's line (queries.py) knows neither. The middleware names the request. A run names
+A statement's line (queries.py) knows neither. The request is in ``current_request``. A run names
 itself by its lines in ``etl.log``, and the job's one line in ``periodic.log`` is its last.
 """
 
@@ -11,24 +11,23 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from etlportal.audit.request import current_request
+
 NONE = "-"
 current_run: ContextVar[Any] = ContextVar("current_run", default=NONE)
-current_request: ContextVar[str] = ContextVar("current_request", default=NONE)
 
 
 class LogContextMiddleware:
-    """Comes right after the middleware that gives the request its id."""
+    """What a thread did before belongs to no run of the request that it serves now."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         run = current_run.set(NONE)
-        request_id = current_request.set(getattr(request, "request_id", NONE))
         try:
             return self.get_response(request)
         finally:
-            current_request.reset(request_id)
             current_run.reset(run)
 
 
@@ -36,7 +35,7 @@ class RequestContext(logging.Filter):
     """Lets every record pass, and names the request to one that does not."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not getattr(record, "request_id", None) and current_request.get() != NONE:
+        if not getattr(record, "request_id", None):
             record.request_id = current_request.get()
         return True
 

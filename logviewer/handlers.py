@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from etlportal.audit.request import current_request
 from logviewer import files
-from logviewer.context import NONE, current_request, current_run
+from logviewer.context import NONE, current_run
 from logviewer.lines import SHORTEST_SECRET, escaped, redacted, shortened
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from etlportal.api.errors import bad_request
+from etlportal.audit.request import current_request
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -28,10 +29,14 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = request.headers.get("X-Request-ID", "")
         request.request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex  # type: ignore[attr-defined]
-        if holds_null(request):
-            response = bad_request(request, BadRequest())
-        else:
-            response = self.get_response(request)
+        token = current_request.set(request.request_id)  # type: ignore[attr-defined]
+        try:
+            if holds_null(request):
+                response = bad_request(request, BadRequest())
+            else:
+                response = self.get_response(request)
+        finally:
+            current_request.reset(token)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         response.headers.setdefault("Cache-Control", "no-store")
         return response

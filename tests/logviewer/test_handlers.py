@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from etlportal.audit.request import current_request
 from logviewer import files
-from logviewer.context import RunContext, current_request, current_run
+from logviewer.context import RunContext, current_run
 from logviewer.handlers import LineFormatter, SharedFileHandler
 
 pytestmark = pytest.mark.once
