@@ -72,13 +72,31 @@ class ConsumoChiave(models.Model):
 
 
 class VoceAudit(models.Model):
-    """Who did what, and when: written once, never changed, not removable over HTTP."""
+    """Who did what, and when; written by ``etlportal.audit``, not removable over HTTP.
+
+    ``attore`` "": a row from before there was this column. ``esito`` TENTATO: of an act in MySQL
+    nobody came back to say how it ended.
+    """
+
+    class Attore(models.TextChoices):
+        UTENTE = "utente", _("Utente")
+        CHIAVE = "chiave", _("Chiave API")
+        COMANDO = "comando", _("Comando")
+
+    class Esito(models.TextChoices):
+        TENTATO = "tentato", _("Tentato")
+        RIUSCITO = "riuscito", _("Riuscito")
+        FALLITO = "fallito", _("Fallito")
 
     quando = models.DateTimeField(_("quando"), db_default=Now())
+    attore = models.CharField(_("attore"), max_length=10, choices=Attore, blank=True, db_default="")
     chi = models.CharField(_("chi"), max_length=150)
     azione = models.CharField(_("azione"), max_length=100)
     oggetto = models.CharField(_("oggetto"), max_length=255, blank=True)
     dettagli = models.JSONField(_("dettagli"), default=dict)
+    esito = models.CharField(
+        _("esito"), max_length=10, choices=Esito, db_default=Esito.RIUSCITO.value
+    )
     request_id = models.CharField(_("richiesta"), max_length=100, blank=True)
 
     class Meta:

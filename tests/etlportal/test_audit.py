@@ -1,17 +1,22 @@
 """What is written to the audit trail, and that it cannot be taken out."""
 
+import getpass
 import logging
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections, transaction
 from django.test import Client
 
+from etlportal.audit.record import Actor, attempt, command_user, record
 from etlportal.models import VoceAudit
 from production.models import Acciaio
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
 LIST = "/admin/etlportal/voceaudit/"
+Attore = VoceAudit.Attore
+ANNA = Actor(Attore.UTENTE, "anna")
 
 
 def entries():
@@ -37,6 +42,121 @@ def test_what_cannot_be_written_is_an_error_for_whoever_acts(monkeypatch):
 
     with pytest.raises(RuntimeError):
         logging.getLogger("audit").info("registri.svuotati", extra={"chi": "anna"})
+
+
+# --- Acts in PostgreSQL and in MySQL --------------------------------------------------------
+
+
+def outcomes():
+    return list(VoceAudit.objects.order_by("pk").values_list("azione", "esito"))
+
+
+def fail():
+    raise ZeroDivisionError
+
+
+in_mysql = pytest.mark.django_db(transaction=True, databases=["default", "production"])
+
+
+@in_mysql
+def test_a_row_goes_with_the_transaction_of_its_act():
+    @transaction.atomic(using="default")
+    def act():
+        record("chiave.revocata", ANNA, "flusso")
+        fail()
+
+    with pytest.raises(ZeroDivisionError):
+        act()
+
+    assert not VoceAudit.objects.exists()
+
+
+@transaction.atomic(using="production")
+def add_steel(inside=list, after=list):
+    with attempt("acciaio.aggiunta", ANNA, "C45", {"prezzo": "1.2"}):
+        Acciaio.objects.create(tipo_acciaio="C45")
+        inside()
+    after()
+
+
+@in_mysql
+def test_an_act_in_mysql_is_attempted_and_then_done():
+    seen = []
+
+    def look():
+        seen.append((connections["default"].in_atomic_block, outcomes()))
+
+    add_steel(inside=look, after=look)
+
+    committed = (False, [("acciaio.aggiunta", "tentato")])
+    assert seen == [committed, committed]
+    assert outcomes() == [("acciaio.aggiunta", "riuscito")]
+    row = VoceAudit.objects.get()
+    assert (row.attore, row.chi, row.oggetto) == ("utente", "anna", "C45")
+    assert row.dettagli == {"prezzo": "1.2"}
+
+
+@in_mysql
+def test_an_act_in_mysql_that_fails():
+    with pytest.raises(ZeroDivisionError):
+        add_steel(inside=fail)
+
+    assert outcomes() == [("acciaio.aggiunta", "fallito")]
+    assert not Acciaio.objects.exists()
+
+
+@in_mysql
+def test_an_act_in_mysql_of_which_nobody_knows_the_end():
+    """As when the connection is lost during the commit, or the process is killed."""
+    with pytest.raises(ZeroDivisionError):
+        add_steel(after=fail)
+
+    assert outcomes() == [("acciaio.aggiunta", "tentato")]
+
+
+@in_mysql
+def test_an_attempt_that_a_rollback_could_take_back_is_refused():
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic(using="default"):
+        add_steel()
+
+    assert not Acciaio.objects.exists()
+
+
+@in_mysql
+def test_without_its_row_an_act_in_mysql_is_not_done(monkeypatch):
+    def refuse(**values):
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(VoceAudit.objects, "create", refuse)
+
+    with pytest.raises(RuntimeError, match="no room"):
+        add_steel()
+
+    assert not Acciaio.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("actor", "text"),
+    [
+        (ANNA, "anna"),
+        (Actor(Attore.CHIAVE, "flusso"), "chiave:flusso"),
+        (Actor(Attore.COMANDO, "root"), "comando:root"),
+    ],
+)
+def test_how_an_actor_is_spelled(actor, text):
+    assert str(actor) == text
+
+
+def test_the_user_of_a_command_may_have_no_name(monkeypatch):
+    def nameless():
+        raise KeyError
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+
+    assert command_user() == (Attore.COMANDO, "?")
+
+
+# --- What Django itself does ----------------------------------------------------------------
 
 
 def test_log_ins_good_and_bad_and_log_outs():
