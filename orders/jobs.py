@@ -8,27 +8,27 @@ from django.conf import settings
 
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs import queue as run_queue
-from orders import counting
+from orders.counting.run import Options, Tally, update_orders
 
 logger = logging.getLogger("periodic")
 
 
-def counting_options() -> counting.Options:
-    return counting.Options(grezzi=settings.MAGAZZINO_CONTENUTO == "grezzi")
+def counting_options() -> Options:
+    return Options(grezzi=settings.MAGAZZINO_CONTENUTO == "grezzi")
 
 
 def update_now(
     run: EsecuzioneEtl,
     *,
     patience: timedelta = timedelta(0),
-    on_progress: Callable[[counting.Tally], None] | None = None,
+    on_progress: Callable[[Tally], None] | None = None,
 ) -> EsecuzioneEtl:
     """Starts a queued run and counts; the one function behind all four doors.
 
     Raises ``runs.RunAlreadyActive`` when another update is in course for longer than ``patience``.
     """
     run_queue.start_or_give_way(run, settings.RUN_DEAD_AFTER, patience)
-    return counting.update_orders(run, counting_options(), on_progress)
+    return update_orders(run, counting_options(), on_progress)
 
 
 def run_update(run_id: int) -> str:

@@ -18,7 +18,7 @@ from ingestion.transfer.parse import parse
 from ingestion.transfer.records import Limits, MasterData, RawRecord
 from ingestion.transfer.rules import NO_LIMITS, judge
 from orders import rules
-from orders.counting import PRODUCTION_COLUMNS, uncounted
+from orders.counting.chunk import PRODUCTION_COLUMNS, uncounted
 from orders.models import Ordine, PezzoOrdine
 from orders.rules import PIECE, Production
 from production.models import Pezzo

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl
-from orders import counting
+from orders.counting.run import Options, update_orders
 from tests.orders.builders import make_cnc_pezzo, make_update
 
 DEAD_AFTER = timedelta(minutes=3)
@@ -35,12 +35,12 @@ def workshop(plant: None) -> None:
 
 @pytest.fixture
 def update() -> Update:
-    """Runs an update of the orders; options as ``counting.Options``. Returns the closed run."""
+    """Runs an update of the orders; takes the fields of ``Options``; returns the closed run."""
 
     def run_one(on_progress: Any = None, **options: Any) -> EsecuzioneEtl:
         run = make_update()
         runs.start(run, DEAD_AFTER, timezone.now())
-        return counting.update_orders(run, counting.Options(**options), on_progress)
+        return update_orders(run, Options(**options), on_progress)
 
     return run_one
 

@@ -303,7 +303,7 @@ def test_an_update_that_fails_is_a_422_at_the_end(api, settings, run_queue, monk
     def fail(*args):
         raise ZeroDivisionError("password=segreta")
 
-    monkeypatch.setattr("orders.counting._count_next", fail)
+    monkeypatch.setattr("orders.counting.chunk.count_next", fail)
     answer = api.post(UPDATE)
     run_queue()
 

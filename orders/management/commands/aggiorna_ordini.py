@@ -7,7 +7,8 @@ from django.db import InterfaceError, OperationalError
 
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl
-from orders import counting, invariants, jobs
+from orders import invariants, jobs
+from orders.counting.run import Tally, preview
 
 
 class Command(BaseCommand):
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             run = jobs.update_now(run, on_progress=progress)
         except runs.RunAlreadyActive as busy:
             raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
-        nothing = counting.Tally().columns()["dettagli"]  # for a run that another took over
+        nothing = Tally().columns()["dettagli"]  # for a run that another took over
         report = {**runs.as_json(run), **nothing, **run.dettagli}
         if as_json:
             self.stdout.write(json.dumps(report))
@@ -57,11 +58,11 @@ class Command(BaseCommand):
         if run.stato != EsecuzioneEtl.Stato.OK:
             sys.exit(1)
 
-    def _progress(self, tally: counting.Tally) -> None:
+    def _progress(self, tally: Tally) -> None:
         self.stderr.write(f"{tally.letti} operazioni contate", style_func=str)
 
     def _preview(self, as_json: bool) -> None:
-        tally = counting.preview(jobs.counting_options())
+        tally = preview(jobs.counting_options())
         if as_json:
             self.stdout.write(json.dumps(tally.columns()))
             return

@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl
-from orders import counting, jobs
+from orders import jobs
+from orders.counting import chunk
+from orders.counting.run import Options, update_orders
 from orders.models import Magazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from production.models import Cnc, Operazione
 from tests.builders import make_active_esecuzione, make_plant
@@ -137,7 +139,7 @@ def killed_after(position, action):
 
 def wait_for_the_dead():
     """Until the server has noticed: what the dead held is passed over by the next update."""
-    uncounted = counting.uncounted()
+    uncounted = chunk.uncounted()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         with transaction.atomic(using="production"):
@@ -182,7 +184,7 @@ def test_kills_without_rest_between_small_chunks(assert_well):
 def in_chunks(chunk_size):
     run = make_update()
     runs.start(run, DEAD_AFTER, timezone.now())
-    return counting.update_orders(run, counting.Options(chunk_size=chunk_size))
+    return update_orders(run, Options(chunk_size=chunk_size))
 
 
 # --- The server dies ------------------------------------------------------------------------
@@ -295,7 +297,7 @@ def test_two_updates_at_once_count_each_operation_once(monkeypatch, assert_well)
     first, second = make_active_esecuzione(tipo="ordini"), make_active_esecuzione(tipo="transfer")
     monkeypatch.setattr(runs, "FIRST_PAUSE_SECONDS", 0.01)
     together = threading.Barrier(2, timeout=20)
-    honest = counting._take
+    honest = chunk.take
 
     def take(size):
         rows = honest(size)
@@ -303,9 +305,9 @@ def test_two_updates_at_once_count_each_operation_once(monkeypatch, assert_well)
             together.wait(0.5)
         return rows
 
-    monkeypatch.setattr(counting, "_take", take)
+    monkeypatch.setattr(chunk, "take", take)
     threads = [
-        in_a_thread(lambda run=run: counting.update_orders(run, counting.Options(chunk_size=10)))
+        in_a_thread(lambda run=run: update_orders(run, Options(chunk_size=10)))
         for run in (first, second)
     ]
     for thread in threads:
@@ -342,7 +344,7 @@ def test_two_processes_at_once_count_each_operation_once(assert_well):
             code = 1
             with suppress(BaseException):
                 run = EsecuzioneEtl.objects.get(pk=lease)
-                counting.update_orders(run, counting.Options(chunk_size=7))
+                update_orders(run, Options(chunk_size=7))
                 code = 0
             os._exit(code)
         children.append(child)

@@ -27,7 +27,8 @@ from hypothesis.stateful import (
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl
 from ingestion.transfer.timestamps import utc_to_plant
-from orders import counting, services
+from orders import services
+from orders.counting.run import Options, update_orders
 from orders.invariants import CHECKS
 from orders.models import (
     Magazzino,
@@ -234,9 +235,9 @@ def update(chunk_size, blanks, crash_at=0):
 
     run = make_update()
     runs.start(run, DEAD_AFTER, timezone.now())
-    options = counting.Options(grezzi=blanks, chunk_size=chunk_size)
+    options = Options(grezzi=blanks, chunk_size=chunk_size)
     with connections["production"].execute_wrapper(execute):
-        return counting.update_orders(run, options)
+        return update_orders(run, options)
 
 
 quantities = st.integers(0, 6)

@@ -12,7 +12,7 @@ from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.reception import store as services
 from ingestion.transfer import pipeline
-from orders import counting
+from orders.counting.run import Options, update_orders
 from orders.models import MovimentoMagazzino, MovimentoProduzione
 from production.models import AnomaliaOperazione, Operazione
 from tests import builders
@@ -43,7 +43,7 @@ class Chain:
         self.transfer = pipeline.transfer(builders.make_active_esecuzione(), pipeline.Options())
         self.update = make_update()
         runs.start(self.update, DEAD_AFTER, NOW)
-        counting.update_orders(self.update, counting.Options())
+        update_orders(self.update, Options())
         self.raw = RawOperazione.objects.get()
         self.operazione = Operazione.objects.get()
         self.anomalia = AnomaliaOperazione.objects.order_by("pk").first()
