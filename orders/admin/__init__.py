@@ -409,11 +409,11 @@ class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
         )
 
     def _do(self, request: HttpRequest, order: Ordine, act: OrderAct, reason: str) -> None:
-        """The history first: an act that is refused takes it back, one that is done has it."""
         try:
-            with transaction.atomic(using="default"):
-                self.log_change(request, order, f"{act.recorded} Motivo: {reason}")
+            with transaction.atomic(using="production"):
                 act.call(order.pk, reason, request.user.get_username())
+                # Before MySQL commits: what cannot be written in the audit trail is not done.
+                self.log_change(request, order, f"{act.recorded} Motivo: {reason}")
         except services.RefusedAct as refusal:
             messages.error(request, str(refusal))
         else:
@@ -530,20 +530,20 @@ class MagazzinoAdmin(TablesMixin, EditableAdmin):
 
     def _correct(self, request: HttpRequest, row: Magazzino, contati: int, motivo: str) -> None:
         try:
-            difference = services.correct_stock(
-                row.pk,
-                counted=contati,
-                reason=motivo,
-                user=request.user.get_username(),
-                now=timezone.now(),
-            )
+            with transaction.atomic(using="production"):
+                difference = services.correct_stock(
+                    row.pk,
+                    counted=contati,
+                    reason=motivo,
+                    user=request.user.get_username(),
+                    now=timezone.now(),
+                )
+                before = contati - difference
+                sentence = f"Giacenza rettificata da {before} a {contati}. Motivo: {motivo}"
+                self.log_change(request, row, sentence)
         except services.RefusedAct as refusal:
             messages.error(request, str(refusal))
             return
-        before = contati - difference
-        self.log_change(
-            request, row, f"Giacenza rettificata da {before} a {contati}. Motivo: {motivo}"
-        )
         if not difference:
             sentence = gettext("La giacenza era già %(counted)s: nessun movimento.")
         else:

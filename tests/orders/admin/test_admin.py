@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from etlportal.models import VoceAudit
 from ingestion.models import EsecuzioneEtl
 from orders import services
 from orders.admin.columns import LAST_ROWS, state_badge
@@ -684,6 +685,23 @@ def test_a_count_is_booked_by_difference(
     )
     assert history_of(scorta) == [f"Giacenza rettificata da 50 a {counted}. Motivo: Inventario"]
     assert_well()
+
+
+def test_a_count_that_the_audit_trail_cannot_hold_is_not_booked(
+    admin_client: Client, plant: None, monkeypatch
+) -> None:
+    def refuse(**values: Any) -> None:
+        raise OSError("no room")
+
+    scorta = make_scorta("PZC01", 50)
+    admin_client.raise_request_exception = False
+    monkeypatch.setattr(VoceAudit.objects, "create", refuse)
+    form = {"contati": 47, "motivo": "Inventario"}
+    answer = admin_client.post(f"{MAGAZZINO}{scorta.pk}/rettifica/", form)
+    assert answer.status_code == 500
+    scorta.refresh_from_db()
+    assert scorta.quantita_disponibile == 50
+    assert not MovimentoMagazzino.objects.exists()
 
 
 @pytest.mark.parametrize(
