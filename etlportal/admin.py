@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from etlportal.api import keys
+from etlportal.audit.record import user_of
 from etlportal.lists.pages import (
     DateRangeFilter,
     FastListAdmin,
@@ -106,9 +107,7 @@ class ChiaveApiAdmin(FastListAdmin):
         self, request: HttpRequest, obj: ChiaveApi, form: ChiaveApiForm, change: bool
     ) -> None:
         data = form.cleaned_data
-        new = keys.create(
-            data["nome"], data["permessi"], data["scade_il"], request.user.get_username()
-        )
+        new = keys.create(data["nome"], data["permessi"], data["scade_il"], user_of(request))
         obj.pk = new.row.pk
         obj.key_text = new.text  # type: ignore[attr-defined]  # for the page below, never stored
 
@@ -126,7 +125,7 @@ class ChiaveApiAdmin(FastListAdmin):
 
     @admin.action(description=_("Revoca le chiavi scelte"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ChiaveApi]) -> None:
-        revoked = keys.revoke(queryset, timezone.now(), request.user.get_username())
+        revoked = keys.revoke(queryset, timezone.now(), user_of(request))
         sentence = ngettext(
             "%(number)s chiave revocata: da ora non apre più nulla.",
             "%(number)s chiavi revocate: da ora non aprono più nulla.",

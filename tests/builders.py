@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from etlportal.audit.record import Actor
+from etlportal.models import VoceAudit
 from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.transfer.records import MasterData, PieceLimits, RawRecord
@@ -16,6 +18,7 @@ from orders.models import Ordine
 from production.models import Macchinario, Operatore, Pezzo
 
 RECEIVED_AT = datetime(2024, 12, 20, 12, 0, tzinfo=UTC)
+ANNA, BRUNO = (Actor(VoceAudit.Attore.UTENTE, name) for name in ("anna", "bruno"))
 UID = UUID("0193e3a5-0000-7000-8000-000000000001")
 
 CATALOGUE_IDS = frozenset({1, 2, 3, 4, *range(101, 111), 999})

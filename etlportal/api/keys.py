@@ -5,7 +5,6 @@ as HMAC-SHA256 under a pepper from the environment, so that the table alone open
 """
 
 import hmac
-import logging
 import re
 import secrets
 from collections.abc import Iterable
@@ -16,9 +15,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from etlportal.audit.record import Actor, record
 from etlportal.models import ChiaveApi, Permesso
-
-audit = logging.getLogger("audit")
 
 SHAPE = re.compile(r"etl_(?P<identifier>[0-9a-f]{12})_(?P<secret>[\w-]{43})", re.ASCII)
 NO_DIGEST = "0" * 64  # what an unknown identifier is compared with: no secret hashes to it
@@ -38,8 +36,8 @@ def digest(secret: str) -> str:
     return hmac.new(settings.API_KEY_PEPPER.encode(), secret.encode(), "sha256").hexdigest()
 
 
-def create(nome: str, permessi: Iterable[str], scade_il: datetime | None, by: str) -> NewKey:
-    """A new key; raises ``IntegrityError`` if the name is taken. ``by``: who, for the audit."""
+def create(nome: str, permessi: Iterable[str], scade_il: datetime | None, by: Actor) -> NewKey:
+    """A new key; raises ``IntegrityError`` if the name is taken."""
     if nome == FIRST_KEY:
         raise IntegrityError(f"{FIRST_KEY} is the key of the environment")
     identifier, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -50,20 +48,20 @@ def create(nome: str, permessi: Iterable[str], scade_il: datetime | None, by: st
             impronta=digest(secret),
             permessi=[permesso for permesso in Permesso.values if permesso in set(permessi)],
             scade_il=scade_il,
-            creata_da=by,
+            creata_da=str(by),
         )
         details = {"permessi": row.permessi, "scade_il": scade_il and scade_il.isoformat()}
-        audit.info("chiave.creata", extra={"chi": by, "oggetto": nome, "dettagli": details})
+        record("chiave.creata", by, nome, details)
     return NewKey(row, f"etl_{identifier}_{secret}")
 
 
-def revoke(rows: Iterable[ChiaveApi], now: datetime, by: str) -> list[str]:
+def revoke(rows: Iterable[ChiaveApi], now: datetime, by: Actor) -> list[str]:
     """Revokes at once and for good; the names of those that were not revoked before."""
     revoked = []
     with transaction.atomic(using="default"):
         for row in rows:
             if ChiaveApi.objects.filter(pk=row.pk, revocata_il=None).update(revocata_il=now):
-                audit.info("chiave.revocata", extra={"chi": by, "oggetto": row.nome})
+                record("chiave.revocata", by, row.nome)
                 revoked.append(row.nome)
     return revoked
 

@@ -8,7 +8,6 @@ is limited to ``XLSX_LIMIT`` rows, and says so.
 Files speak Italian whatever the language of the page: two of the same list can be put together.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from tempfile import TemporaryFile
@@ -31,10 +30,9 @@ from django.utils.text import capfirst
 from django.utils.translation import override
 from django.views.decorators.http import require_GET
 
+from etlportal.audit.record import record, user_of
 from etlportal.lists.export_files import MARK, Cell, Row, cell, csv_text, write_xlsx
 from etlportal.lists.export_rows import key_batches
-
-audit = logging.getLogger("audit")
 
 PERMISSION = "etlportal.export"
 XLSX_LIMIT = 100_000
@@ -92,21 +90,12 @@ class ExportMixin(admin.ModelAdmin):
             return redirect(f"{self._list_url()}?{ERROR_FLAG}=1")
         total = changelist.queryset.order_by().values("pk").count()
         number = min(total, XLSX_LIMIT) if kind == "xlsx" else total
-        self._note_export(request, kind, number)
+        details = {"formato": kind, "filtri": filters_of(request), "righe": number}
+        record("elenco.esportato", user_of(request), self.opts.label_lower, details)
         return FILES[kind](FileOfList(self, request, changelist, number, total))
 
     def _list_url(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-
-    def _note_export(self, request: HttpRequest, kind: str, number: int) -> None:
-        details = {"formato": kind, "filtri": filters_of(request), "righe": number}
-        extra = {
-            "chi": request.user.get_username(),
-            "oggetto": self.opts.label_lower,
-            "dettagli": details,
-            "request_id": getattr(request, "request_id", ""),
-        }
-        audit.info("elenco.esportato", extra=extra)
 
 
 def filters_of(request: HttpRequest) -> dict[str, list[str]]:

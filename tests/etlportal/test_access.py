@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from etlportal import roles
 from etlportal.api import keys
+from tests.builders import ANNA
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 FLUSSO, LETTURA, MANUTENZIONE = "flusso", "lettura", "manutenzione"
@@ -150,10 +151,10 @@ def callers() -> dict[str, Client]:
     now = timezone.now()
     texts = {"wrong": "etl_000000000000_" + "x" * 43}
     for scope in sorted(ANY_KEY):
-        texts[scope] = keys.create(scope, [scope], None, by="test").text
-    revoked = keys.create("revoked", ANY_KEY, None, by="test")
-    keys.revoke([revoked.row], now, by="test")
-    expired = keys.create("expired", ANY_KEY, now - timedelta(seconds=1), by="test")
+        texts[scope] = keys.create(scope, [scope], None, by=ANNA).text
+    revoked = keys.create("revoked", ANY_KEY, None, by=ANNA)
+    keys.revoke([revoked.row], now, by=ANNA)
+    expired = keys.create("expired", ANY_KEY, now - timedelta(seconds=1), by=ANNA)
     texts |= {"revoked": revoked.text, "expired": expired.text}
     clients = {name: client(headers={"X-API-KEY": text}) for name, text in texts.items()}
     return {"nobody": client(), **clients, **sessions()}

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from etlportal.api import keys
 from etlportal.models import ChiaveApi, VoceAudit
+from tests.builders import ANNA
 from tests.etlportal.test_admin_site import inline_code
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
@@ -77,9 +78,9 @@ class TestKeys:
     def test_the_list_tells_which_are_good(self, administrator):
         now = timezone.now()
         for name, expiry in [("uno", None), ("due", now - timedelta(days=1)), ("tre", None)]:
-            row = keys.create(name, ["lettura"], expiry, by="x").row
+            row = keys.create(name, ["lettura"], expiry, by=ANNA).row
             if name == "tre":
-                keys.revoke([row], now, by="x")
+                keys.revoke([row], now, by=ANNA)
 
         page = administrator.get(KEYS).text
 
@@ -87,7 +88,7 @@ class TestKeys:
             assert page.count(f">{state}<") == 1
 
     def test_the_chosen_are_revoked(self, administrator):
-        row = keys.create("uno", ["lettura"], None, by="x").row
+        row = keys.create("uno", ["lettura"], None, by=ANNA).row
 
         page = administrator.post(
             KEYS, {"action": "revoke", "_selected_action": [row.pk]}, follow=True

@@ -11,12 +11,12 @@ from django.test import Client
 from etlportal.audit.record import Actor, attempt, command_user, record
 from etlportal.models import VoceAudit
 from production.models import Acciaio
+from tests.builders import ANNA
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
 LIST = "/admin/etlportal/voceaudit/"
 Attore = VoceAudit.Attore
-ANNA = Actor(Attore.UTENTE, "anna")
 
 
 def entries():

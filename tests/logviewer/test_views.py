@@ -12,6 +12,7 @@ from etlportal.api import keys
 from etlportal.models import VoceAudit
 from logviewer import clearing, files
 from logviewer.handlers import LineFormatter, SharedFileHandler
+from tests.builders import ANNA
 from tests.logviewer.lines import NOON, everything, line, numbered, write
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
@@ -43,7 +44,7 @@ def ask(client, method, url, **headers):
 
 
 def key_with(*scopes):
-    return {"X-API-KEY": keys.create("prova", scopes, None, "prova").text}
+    return {"X-API-KEY": keys.create("prova", scopes, None, ANNA).text}
 
 
 # --- The tails ------------------------------------------------------------------------------

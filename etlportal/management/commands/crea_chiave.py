@@ -1,4 +1,3 @@
-import getpass
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +7,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from etlportal.api import keys
+from etlportal.audit.record import command_user
 from etlportal.models import ChiaveApi, Permesso
 
 MAX_DAYS = 3650
@@ -43,7 +43,9 @@ class Command(BaseCommand):
         }
         if not options["dry_run"]:
             try:
-                answer["chiave"] = keys.create(name, options["permessi"], expiry, _user()).text
+                answer["chiave"] = keys.create(
+                    name, options["permessi"], expiry, command_user()
+                ).text
             except IntegrityError as error:
                 raise _taken(name) from error
         if options["json"]:
@@ -57,10 +59,6 @@ class Command(BaseCommand):
         if answer["chiave"]:
             self.stdout.write(answer["chiave"])
             self.stderr.write("Copiarla ora: non sarà più mostrata.")
-
-
-def _user() -> str:
-    return f"comando:{getpass.getuser()}"
 
 
 def _expiry(days: int | None) -> datetime | None:

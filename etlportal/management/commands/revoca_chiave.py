@@ -1,4 +1,3 @@
-import getpass
 import json
 from typing import Any
 
@@ -7,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from etlportal.api import keys
+from etlportal.audit.record import command_user
 from etlportal.models import ChiaveApi
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         now = timezone.now()
         was_alive = row.revocata_il is None
         if not options["dry_run"]:
-            was_alive = bool(keys.revoke([row], now, f"comando:{getpass.getuser()}"))
+            was_alive = bool(keys.revoke([row], now, command_user()))
         if options["json"]:
             answer = {"nome": row.nome, "revocata": was_alive, "simulazione": options["dry_run"]}
             self.stdout.write(json.dumps(answer, ensure_ascii=False))

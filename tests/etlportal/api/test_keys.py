@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from etlportal.api import keys
 from etlportal.models import ChiaveApi, VoceAudit
+from tests.builders import ANNA, BRUNO
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
@@ -16,7 +17,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def make_key(nome="flusso forgia", permessi=("flusso",), scade_il=None):
-    return keys.create(nome, permessi, scade_il, by="anna")
+    return keys.create(nome, permessi, scade_il, by=ANNA)
 
 
 def call(client, text, path="/ordine"):
@@ -104,7 +105,7 @@ def test_a_revoked_key_opens_nothing_from_that_moment(anonymous):
     new = make_key(permessi=["lettura"])
     assert call(anonymous, new.text, "/status").status_code == 200
 
-    assert keys.revoke([new.row], timezone.now(), by="anna") == ["flusso forgia"]
+    assert keys.revoke([new.row], timezone.now(), by=ANNA) == ["flusso forgia"]
 
     assert call(anonymous, new.text, "/status").status_code == 401
     assert list(ChiaveApi.objects.alive(timezone.now())) == []
@@ -112,9 +113,9 @@ def test_a_revoked_key_opens_nothing_from_that_moment(anonymous):
 
 def test_to_revoke_again_does_nothing():
     new = make_key()
-    keys.revoke([new.row], NOW, by="anna")
+    keys.revoke([new.row], NOW, by=ANNA)
 
-    assert keys.revoke([new.row], NOW + timedelta(days=1), by="bruno") == []
+    assert keys.revoke([new.row], NOW + timedelta(days=1), by=BRUNO) == []
 
     new.row.refresh_from_db()
     assert new.row.revocata_il == NOW
@@ -174,7 +175,7 @@ class TestLastUse:
 
     def test_is_not_noted_of_a_key_that_opens_nothing(self, anonymous):
         new = make_key()
-        keys.revoke([new.row], NOW, by="anna")
+        keys.revoke([new.row], NOW, by=ANNA)
 
         call(anonymous, new.text)
 
@@ -184,7 +185,7 @@ class TestLastUse:
 
 def test_making_and_revoking_are_in_the_audit_trail():
     new = make_key(scade_il=NOW + timedelta(days=1))
-    keys.revoke([new.row], NOW, by="bruno")
+    keys.revoke([new.row], NOW, by=BRUNO)
 
     made, revoked = VoceAudit.objects.order_by("pk")
     assert (made.chi, made.azione, made.oggetto) == ("anna", "chiave.creata", "flusso forgia")

@@ -6,6 +6,7 @@ from django.db import connections
 
 from etlportal.api import keys, throttling
 from etlportal.models import ConsumoChiave
+from tests.builders import ANNA
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
@@ -27,7 +28,7 @@ def test_above_the_rate_a_key_waits(api, two_a_minute):
 
 
 def test_one_key_does_not_use_up_another(api, anonymous, two_a_minute):
-    other = keys.create("altra", ["lettura"], None, by="anna").text
+    other = keys.create("altra", ["lettura"], None, by=ANNA).text
     for _ in range(3):
         api.get("/status")
 

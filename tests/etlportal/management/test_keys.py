@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from etlportal.api import keys
 from etlportal.models import ChiaveApi, VoceAudit
+from tests.builders import ANNA
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +54,7 @@ def test_a_dry_run_makes_none(capsys):
     ],
 )
 def test_what_cannot_be_made(arguments, code):
-    keys.create("presa", ["flusso"], None, by="x")
+    keys.create("presa", ["flusso"], None, by=ANNA)
 
     with pytest.raises(CommandError) as refused:
         call_command("crea_chiave", *arguments)
@@ -64,7 +65,7 @@ def test_what_cannot_be_made(arguments, code):
 
 @pytest.mark.parametrize("by", ["nome", "identificativo"])
 def test_a_key_is_revoked_by_name_or_identifier(by, capsys):
-    row = keys.create("uno", ["flusso"], None, by="x").row
+    row = keys.create("uno", ["flusso"], None, by=ANNA).row
 
     call_command("revoca_chiave", getattr(row, by))
 
@@ -74,7 +75,7 @@ def test_a_key_is_revoked_by_name_or_identifier(by, capsys):
 
 
 def test_to_revoke_again_says_so(capsys):
-    keys.create("uno", ["flusso"], None, by="x")
+    keys.create("uno", ["flusso"], None, by=ANNA)
     call_command("revoca_chiave", "uno")
 
     call_command("revoca_chiave", "uno", "--json")
@@ -84,7 +85,7 @@ def test_to_revoke_again_says_so(capsys):
 
 
 def test_a_dry_run_revokes_nothing(capsys):
-    keys.create("uno", ["flusso"], None, by="x")
+    keys.create("uno", ["flusso"], None, by=ANNA)
 
     call_command("revoca_chiave", "uno", "--dry-run")
 
