@@ -7,6 +7,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from production.models import choices
+from production.vocabulary import (
+    OrigineEsecuzione,
+    StatoEsecuzione,
+    StatoRecord,
+    TipoEsecuzione,
+)
+
 MAX_MOTIVO = 500  # characters of why a record was set aside
 
 
@@ -48,30 +56,19 @@ class EsecuzioneEtl(models.Model):
     tells which rows it was working on. ``dettagli`` holds counters of one kind of run alone.
     """
 
-    class Tipo(models.TextChoices):
-        TRANSFER = "transfer", _("Trasferimento")
-        ORDINI = "ordini", _("Ordini")
-        PULIZIA = "pulizia", _("Pulizia")
-        VERIFICA = "verifica", _("Verifica")
+    Tipo = TipoEsecuzione
+    Origine = OrigineEsecuzione
+    Stato = StatoEsecuzione
 
-    class Origine(models.TextChoices):
-        PIANIFICATA = "pianificata", _("Pianificata")
-        API = "api", _("API")
-        ADMIN = "admin", _("Portale")
-        COMANDO = "comando", _("Comando")
-
-    class Stato(models.TextChoices):
-        IN_CODA = "IN_CODA", _("In coda")
-        IN_CORSO = "IN_CORSO", _("In corso")
-        OK = "OK", _("OK")
-        PARZIALE = "PARZIALE", _("Parziale")
-        ERRORE = "ERRORE", _("Errore")
-        INTERROTTA = "INTERROTTA", _("Interrotta")
-
-    tipo = models.CharField(_("tipo"), max_length=20, choices=Tipo)
-    origine = models.CharField(_("origine"), max_length=20, choices=Origine)
+    tipo = models.CharField(_("tipo"), max_length=20, choices=choices(TipoEsecuzione))
+    origine = models.CharField(_("origine"), max_length=20, choices=choices(OrigineEsecuzione))
     avviata_da = models.CharField(_("avviata da"), max_length=150, blank=True, default="")
-    stato = models.CharField(_("stato"), max_length=20, choices=Stato, default=Stato.IN_CODA)
+    stato = models.CharField(
+        _("stato"),
+        max_length=20,
+        choices=choices(StatoEsecuzione),
+        default=StatoEsecuzione.IN_CODA.value,
+    )
     creata_il = models.DateTimeField(_("creata il"), db_default=Now())
     iniziata_il = models.DateTimeField(_("iniziata il"), null=True, blank=True)
     battito_il = models.DateTimeField(_("ultimo battito"), null=True, blank=True)
@@ -96,7 +93,7 @@ class EsecuzioneEtl(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["tipo"],
-                condition=models.Q(stato="IN_CORSO"),
+                condition=models.Q(stato=StatoEsecuzione.IN_CORSO.value),
                 name="esecuzione_etl_una_in_corso",
             )
         ]
@@ -172,10 +169,7 @@ class RawOperazione(models.Model):
     had to alter to be able to store the record: ``[{"campo", "motivo", "valore"}]``.
     """
 
-    class Stato(models.TextChoices):
-        PENDING = "PENDING", _("In attesa")
-        PROCESSED = "PROCESSED", _("Trasferito")
-        ERROR = "ERROR", _("In errore")
+    Stato = StatoRecord
 
     id_operazione = models.BigAutoField(_("numero"), primary_key=True)
     uid = models.UUIDField(
@@ -205,7 +199,11 @@ class RawOperazione(models.Model):
     altri_campi = models.JSONField(_("altri campi"), null=True, blank=True)
     avvisi = models.JSONField(_("avvisi"), null=True, blank=True)
     stato = models.CharField(
-        _("stato"), max_length=20, choices=Stato, default=Stato.PENDING, db_default=Stato.PENDING
+        _("stato"),
+        max_length=20,
+        choices=choices(StatoRecord),
+        default=StatoRecord.PENDING.value,
+        db_default=StatoRecord.PENDING.value,
     )
     tentativi = models.PositiveSmallIntegerField(_("tentativi"), default=0, db_default=0)
     errore_codice = models.CharField(_("codice errore"), max_length=50, null=True, blank=True)
@@ -237,17 +235,17 @@ class RawOperazione(models.Model):
             models.Index(
                 fields=["id_operazione"],
                 name="raw_operazione_pending",
-                condition=models.Q(stato="PENDING"),
+                condition=models.Q(stato=StatoRecord.PENDING.value),
             ),
             models.Index(
                 fields=["id_operazione"],
                 name="raw_operazione_error",
-                condition=models.Q(stato="ERROR"),
+                condition=models.Q(stato=StatoRecord.ERROR.value),
             ),
             models.Index(
                 fields=["id_ordine"],
                 name="raw_operazione_pending_ordine",
-                condition=models.Q(stato="PENDING"),
+                condition=models.Q(stato=StatoRecord.PENDING.value),
             ),
             models.Index(fields=["ricevuto_il"], name="raw_operazione_ricevuto"),
             models.Index(fields=["elaborato_il"], name="raw_operazione_elaborato"),

@@ -12,7 +12,8 @@ from django.db import models
 from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
-from production.models import Acciaio, Operazione, Pezzo
+from production.models import Acciaio, Operazione, Pezzo, choices
+from production.vocabulary import CausaMovimento, EsitoConteggio, StatoOrdine
 
 
 class Cliente(models.Model):
@@ -63,10 +64,7 @@ class Ordine(models.Model):
     stock; NULL for the web shop's orders, which have done so already.
     """
 
-    class Stato(models.TextChoices):
-        IN_ATTESA = "IN ATTESA", _("In attesa")
-        COMPLETATO = "COMPLETATO", _("Completato")
-        ANNULLATO = "ANNULLATO", _("Annullato")
+    Stato = StatoOrdine
 
     id_ordine = models.BigAutoField(_("ordine"), primary_key=True)
     cliente = models.ForeignKey(
@@ -83,9 +81,9 @@ class Ordine(models.Model):
     stato = models.CharField(
         _("stato"),
         max_length=20,
-        choices=Stato,
-        default=Stato.IN_ATTESA,
-        db_default=Stato.IN_ATTESA,
+        choices=choices(StatoOrdine),
+        default=StatoOrdine.IN_ATTESA.value,
+        db_default=StatoOrdine.IN_ATTESA.value,
     )
     fittizio = models.BooleanField(_("fittizio"), default=False, db_default=False)
     chiave = models.CharField(max_length=20, unique=True, null=True, editable=False)
@@ -99,7 +97,7 @@ class Ordine(models.Model):
         verbose_name_plural = _("ordini")
         constraints = [
             models.CheckConstraint(
-                condition=Q(stato__in=["IN ATTESA", "COMPLETATO", "ANNULLATO"]),
+                condition=Q(stato__in=[stato.value for stato in StatoOrdine]),
                 name="ordine_stato_conosciuto",
             )
         ]
@@ -240,12 +238,7 @@ class MovimentoProduzione(models.Model):
     ``pezzi`` = ``dati`` (to the order line) + ``eccedenza`` (to stock). ``esecuzione`` is the run.
     """
 
-    class Esito(models.TextChoices):
-        ORDINE = "ORDINE", _("All'ordine")
-        MAGAZZINO = "MAGAZZINO", _("Al magazzino")
-        FASE_INTERMEDIA = "FASE_INTERMEDIA", _("Fase intermedia")
-        FITTIZIO = "FITTIZIO", _("Ordine fittizio")
-        NON_ATTRIBUIBILE = "NON_ATTRIBUIBILE", _("Non attribuibile")
+    Esito = EsitoConteggio
 
     operazione = models.OneToOneField(
         Operazione,
@@ -266,7 +259,7 @@ class MovimentoProduzione(models.Model):
     pezzo = models.ForeignKey(
         Pezzo, models.PROTECT, db_column="codice_pezzo", null=True, verbose_name=_("pezzo")
     )
-    esito = models.CharField(_("esito"), max_length=20, choices=Esito)
+    esito = models.CharField(_("esito"), max_length=20, choices=choices(EsitoConteggio))
     pezzi_us = models.BigIntegerField(default=0)
     pezzi = models.BigIntegerField(_("pezzi"), default=0)
     dati = models.BigIntegerField(_("all'ordine"), default=0)
@@ -291,12 +284,7 @@ class MovimentoProduzione(models.Model):
 class MovimentoMagazzino(models.Model):
     """The stock ledger: ``quantita`` pieces in (+) or out (−), why, and for which order or run."""
 
-    class Causa(models.TextChoices):
-        CARICO_PRODUZIONE = "CARICO_PRODUZIONE", _("Carico da produzione")
-        PRELIEVO_ORDINE = "PRELIEVO_ORDINE", _("Prelievo per ordine")
-        PRELIEVO_GREZZI = "PRELIEVO_GREZZI", _("Prelievo di grezzi")
-        RESO_ORDINE = "RESO_ORDINE", _("Reso da ordine annullato")
-        RETTIFICA = "RETTIFICA", _("Rettifica")
+    Causa = CausaMovimento
 
     id_movimento = models.BigAutoField(_("movimento"), primary_key=True)
     magazzino = models.ForeignKey(
@@ -307,7 +295,7 @@ class MovimentoMagazzino(models.Model):
         verbose_name=_("magazzino"),
     )
     quantita = models.BigIntegerField(_("quantità"))
-    causa = models.CharField(_("causa"), max_length=20, choices=Causa)
+    causa = models.CharField(_("causa"), max_length=20, choices=choices(CausaMovimento))
     ordine = models.ForeignKey(
         Ordine,
         models.PROTECT,

@@ -12,6 +12,7 @@ from django.db.models import F, Sum
 
 from orders import stock
 from orders.models import Magazzino, MovimentoMagazzino, Ordine, PezzoOrdine
+from production.vocabulary import StatoOrdine
 
 ALIAS = "production"
 Causa = MovimentoMagazzino.Causa
@@ -115,7 +116,7 @@ def _locked(order_id: int) -> Ordine:
     return Ordine.objects.select_for_update().get(pk=order_id)
 
 
-def _has_state(order: Ordine, stato: Ordine.Stato) -> bool:
+def _has_state(order: Ordine, stato: StatoOrdine) -> bool:
     """Whether a real order is in this state, as the database compares it: in any case."""
     return Ordine.objects.filter(pk=order.pk, stato=stato, fittizio=False).exists()
 

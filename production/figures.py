@@ -16,10 +16,9 @@ from production.models import (
     AnomaliaOperazione,
     Macchinario,
     Operazione,
-    Origine,
     TipoFermo,
-    TipoOperazione,
 )
+from production.vocabulary import ClasseFermo, OrigineAnomalia, TipoOperazione
 
 # An operation that lasts longer is anomaly 107 (domain.md): older starts are not looked for.
 LONGEST = timedelta(hours=24)
@@ -87,7 +86,7 @@ def work_between(start: datetime, end: datetime) -> list[Work]:
     """Operations of which a part is, or may be, in [start, end); by start."""
     stops = _stops()
     anomalies = open_anomalies().filter(
-        ~Q(origine=Origine.ORDINI) | Q(origine=None), operazione=OuterRef("pk")
+        ~Q(origine=OrigineAnomalia.ORDINI) | Q(origine=None), operazione=OuterRef("pk")
     )
     early = start - REPEATED_HOUR
     rows = (
@@ -126,7 +125,7 @@ def work_between(start: datetime, end: datetime) -> list[Work]:
 
 def _stops() -> dict[str, str]:
     """Class by code of the types that are stops, that is all but "none"."""
-    types = TipoFermo.objects.exclude(classe=TipoFermo.Classe.NESSUNO).order_by()
+    types = TipoFermo.objects.exclude(classe=ClasseFermo.NESSUNO).order_by()
     return dict(types.values_list("codice", "classe"))
 
 

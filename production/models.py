@@ -5,14 +5,32 @@ are ours alone are nullable or have a database default, so that the others may i
 Date-times are stored as local plant time (docs/adr/0004-plant-time-in-mysql.md).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from production.vocabulary import (
+    ALTRO_FERMO,
+    NESSUN_FERMO,
+    ClasseFermo,
+    EsitoForgiatura,
+    OrigineAnomalia,
+    StatoAnomalia,
+    TipoOperazione,
+    Word,
+)
+
 MAX_NOTA = 500  # characters of what somebody writes about an anomaly
+
+
+def choices(words: Iterable[Word]) -> list[tuple[str, Promise]]:
+    """The words of a vocabulary as the choices of a column, labels in the reader's language."""
+    return [(word.value, _(word.label)) for word in words]
 
 
 class CodiceField(models.CharField):
@@ -31,25 +49,6 @@ class CodiceField(models.CharField):
         if connection.vendor == "mysql":
             parameters["collation"] = "utf8mb4_bin"
         return parameters
-
-
-class TipoOperazione(models.TextChoices):
-    FORGIATURA = "forgiatura", _("Forgiatura")
-    CNC = "cnc", _("CNC")
-
-
-class Esito(models.TextChoices):
-    CONFORME = "CONFORME", _("Conforme")
-    FUORI_SPECIFICA = "FUORI_SPECIFICA", _("Fuori specifica")
-    NON_VALUTABILE = "NON_VALUTABILE", _("Non valutabile")
-
-
-class Origine(models.TextChoices):
-    """Who raised an anomaly: our validation, the machine itself, or order counting."""
-
-    VALIDAZIONE = "VALIDAZIONE", _("Validazione")
-    MACCHINA = "MACCHINA", _("Macchina")
-    ORDINI = "ORDINI", _("Ordini")
 
 
 class Acciaio(models.Model):
@@ -102,9 +101,9 @@ class Pezzo(models.Model):
     fase_finale = models.CharField(
         _("fase finale"),
         max_length=20,
-        choices=TipoOperazione,
-        default=TipoOperazione.FORGIATURA,
-        db_default=TipoOperazione.FORGIATURA,
+        choices=choices(TipoOperazione),
+        default=TipoOperazione.FORGIATURA.value,
+        db_default=TipoOperazione.FORGIATURA.value,
         help_text=_("Il pezzo è prodotto quando termina questa lavorazione."),
     )
 
@@ -163,17 +162,12 @@ class Operatore(models.Model):
 class TipoFermo(models.Model):
     """A stop type of a CNC machine, with the other words by which machines send it."""
 
-    NEEDED = ("NESSUNO", "ALTRO")  # what validation stores for "no stop" and for unknown words
-
-    class Classe(models.TextChoices):
-        NESSUNO = "nessuno", _("Nessuno")
-        NON_PIANIFICATO = "non_pianificato", _("Non pianificato")
-        ATTREZZAGGIO = "attrezzaggio", _("Attrezzaggio")
-        PIANIFICATO = "pianificato", _("Pianificato")
+    Classe = ClasseFermo
+    NEEDED = (NESSUN_FERMO, ALTRO_FERMO)
 
     codice = CodiceField(_("codice"), primary_key=True)
     descrizione = models.CharField(_("descrizione"), max_length=200, blank=True, default="")
-    classe = models.CharField(_("classe"), max_length=20, choices=Classe)
+    classe = models.CharField(_("classe"), max_length=20, choices=choices(ClasseFermo))
     sinonimi = models.JSONField(
         _("sinonimi"),
         default=list,
@@ -275,7 +269,7 @@ class Operazione(models.Model):
     timestamp_inizio = models.DateTimeField(_("inizio"), null=True, blank=True)
     timestamp_fine = models.DateTimeField(_("fine"), null=True, blank=True)
     tipo_operazione = models.CharField(
-        _("lavorazione"), max_length=20, choices=TipoOperazione, null=True, blank=True
+        _("lavorazione"), max_length=20, choices=choices(TipoOperazione), null=True, blank=True
     )
     raw_uid = models.UUIDField(_("identificativo"), unique=True, null=True, editable=False)
     durata = models.DecimalField(
@@ -334,7 +328,9 @@ class Forgiatura(models.Model):
     scarto_temperatura_pct = models.DecimalField(
         _("scarto temperatura (%)"), max_digits=14, decimal_places=2, null=True, blank=True
     )
-    esito = models.CharField(_("esito"), max_length=20, choices=Esito, null=True, blank=True)
+    esito = models.CharField(
+        _("esito"), max_length=20, choices=choices(EsitoForgiatura), null=True, blank=True
+    )
 
     class Meta:
         db_table = "forgiatura"
@@ -376,8 +372,7 @@ class Cnc(models.Model):
 
 class AnomaliaOperazioneQuerySet(models.QuerySet["AnomaliaOperazione"]):
     def to_handle(self) -> "AnomaliaOperazioneQuerySet":
-        """Those that wait for somebody: open, or taken by somebody who is at it."""
-        return self.filter(stato__in=AnomaliaOperazione.Stato.to_handle())
+        return self.filter(stato__in=StatoAnomalia.to_handle())
 
 
 class AnomaliaOperazione(models.Model):
@@ -388,15 +383,7 @@ class AnomaliaOperazione(models.Model):
     another program wrote, naming none of these columns, is open.
     """
 
-    class Stato(models.TextChoices):
-        APERTA = "aperta", _("Aperta")
-        PRESA_IN_CARICO = "presa_in_carico", _("Presa in carico")
-        ACCETTATA_IN_DEROGA = "accettata_in_deroga", _("Accettata in deroga")
-        CHIUSA = "chiusa", _("Chiusa")
-
-        @classmethod
-        def to_handle(cls) -> tuple["AnomaliaOperazione.Stato", ...]:
-            return (cls.APERTA, cls.PRESA_IN_CARICO)
+    Stato = StatoAnomalia
 
     internal_id = models.BigAutoField(_("numero"), primary_key=True)
     anomalia = models.ForeignKey(
@@ -416,12 +403,18 @@ class AnomaliaOperazione(models.Model):
     note = models.TextField(_("note"), blank=True, default="")
     campo = models.CharField(_("campo"), max_length=50, null=True, blank=True)
     valore_ricevuto = models.TextField(_("valore ricevuto"), null=True, blank=True)
-    origine = models.CharField(_("origine"), max_length=20, choices=Origine, null=True, blank=True)
+    origine = models.CharField(
+        _("origine"), max_length=20, choices=choices(OrigineAnomalia), null=True, blank=True
+    )
     creata_il = models.DateTimeField(_("creata il"), null=True, blank=True)
     # Its place in the order in which anomalies were seen committed; NULL until it is given one.
     sequenza = models.BigIntegerField(_("sequenza"), null=True, editable=False)
     stato = models.CharField(
-        _("stato"), max_length=20, choices=Stato, default=Stato.APERTA, db_default=Stato.APERTA
+        _("stato"),
+        max_length=20,
+        choices=choices(StatoAnomalia),
+        default=StatoAnomalia.APERTA.value,
+        db_default=StatoAnomalia.APERTA.value,
     )
     gestita_da = models.CharField(_("gestita da"), max_length=150, null=True, blank=True)
     gestita_il = models.DateTimeField(_("gestita il"), null=True, blank=True)
@@ -467,8 +460,8 @@ class StoriaAnomalia(models.Model):
         verbose_name=_("anomalia di operazione"),
     )
     azione = models.CharField(_("azione"), max_length=20)
-    da_stato = models.CharField(_("da"), max_length=20, choices=AnomaliaOperazione.Stato)
-    a_stato = models.CharField(_("a"), max_length=20, choices=AnomaliaOperazione.Stato)
+    da_stato = models.CharField(_("da"), max_length=20, choices=choices(StatoAnomalia))
+    a_stato = models.CharField(_("a"), max_length=20, choices=choices(StatoAnomalia))
     chi = models.CharField(_("chi"), max_length=150)
     quando = models.DateTimeField(_("quando"))
     nota = models.CharField(_("nota"), max_length=MAX_NOTA, blank=True, default="")

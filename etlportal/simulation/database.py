@@ -16,7 +16,8 @@ from ingestion.transfer.load import ids_by_uid
 from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.records import Limits
 from orders.models import Cliente, Ordine, PezzoOrdine
-from production.models import AnomaliaOperazione, Origine, Pezzo, TipoFermo
+from production.models import AnomaliaOperazione, Pezzo, TipoFermo
+from production.vocabulary import ClasseFermo, OrigineAnomalia
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def load_plant(limits: Limits) -> SimulatedPlant:
 
 
 def _stop_types() -> Iterable[str]:
-    return TipoFermo.objects.exclude(classe=TipoFermo.Classe.NESSUNO).values_list("pk", flat=True)
+    return TipoFermo.objects.exclude(classe=ClasseFermo.NESSUNO).values_list("pk", flat=True)
 
 
 # --- Orders -------------------------------------------------------------------------------
@@ -148,7 +149,9 @@ def _anomalies_of(operations: list[int]) -> dict[int, list[Anomaly]]:
     """Anomalies of what the records say, by operation; not those that orders raise."""
     found: dict[int, list[Anomaly]] = defaultdict(list)
     for ids in _chunks(operations):
-        rows = AnomaliaOperazione.objects.filter(operazione__in=ids).exclude(origine=Origine.ORDINI)
+        rows = AnomaliaOperazione.objects.filter(operazione__in=ids).exclude(
+            origine=OrigineAnomalia.ORDINI
+        )
         for operation, kind, campo in rows.values_list("operazione_id", "anomalia_id", "campo"):
             found[operation].append((kind, campo))
     return found

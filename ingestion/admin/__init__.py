@@ -485,7 +485,7 @@ class LottoRicevutoAdmin(ProvenanceMixin, ReadOnlyAdmin):
 
 def _state_and_number(stato: str, number: int) -> SafeString:
     state = RawOperazione.Stato(stato)
-    return badge(RAW_KIND[state], f"{state.label}: {number}")
+    return badge(RAW_KIND[state], f"{_(state.label)}: {number}")
 
 
 def beginning_of(body: bytes) -> tuple[str, bool]:

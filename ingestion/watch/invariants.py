@@ -19,14 +19,8 @@ from ingestion.transfer.parse import ParsedRecord, parse
 from ingestion.transfer.records import CleanRecord, DoubleHour, RawRecord
 from ingestion.transfer.timestamps import utc_to_plant
 from production.catalogue import AnomaliaId
-from production.models import (
-    AnomaliaOperazione,
-    Esito,
-    Operazione,
-    Origine,
-    TipoFermo,
-    TipoOperazione,
-)
+from production.models import AnomaliaOperazione, Operazione, TipoFermo
+from production.vocabulary import EsitoForgiatura, OrigineAnomalia, TipoOperazione
 
 CHUNK = 2000
 Stato = RawOperazione.Stato
@@ -212,7 +206,7 @@ def _incoherent_forging(
     stored: dict[str, Any], kinds: set[int], declared: list[int]
 ) -> Iterator[str]:
     out = bool(kinds & {AnomaliaId.PESO_FUORI_SPECIFICA, AnomaliaId.TEMPERATURA_FUORI_SPECIFICA})
-    if (stored["forgiatura__esito"] == Esito.FUORI_SPECIFICA) is not out:
+    if (stored["forgiatura__esito"] == EsitoForgiatura.FUORI_SPECIFICA) is not out:
         yield "L'esito non corrisponde alle anomalie 102 e 103."
     first = next((kind for kind in REPEATED_ON_FORGIATURA if kind in kinds | {*declared}), None)
     if stored["forgiatura__anomalia_id"] != first:
@@ -290,7 +284,9 @@ def _stored(raws: list[RawRecord]) -> dict[UUID, dict[str, Any]]:
 def _anomalies_of(ids: list[int]) -> defaultdict[int, Kinds]:
     """Our own anomalies of each operation, counted by field and kind."""
     found: defaultdict[int, Kinds] = defaultdict(Counter)
-    rows = AnomaliaOperazione.objects.filter(operazione__in=ids, origine=Origine.VALIDAZIONE)
+    rows = AnomaliaOperazione.objects.filter(
+        operazione__in=ids, origine=OrigineAnomalia.VALIDAZIONE
+    )
     for operation, field, kind in rows.values_list("operazione_id", "campo", "anomalia_id"):
         found[operation][field, kind] += 1
     return found
@@ -299,7 +295,7 @@ def _anomalies_of(ids: list[int]) -> defaultdict[int, Kinds]:
 def _declared_kinds(ids: list[int]) -> defaultdict[int, list[int]]:
     """The anomalies of each operation that its machine declared."""
     found: defaultdict[int, list[int]] = defaultdict(list)
-    rows = AnomaliaOperazione.objects.filter(operazione__in=ids, origine=Origine.MACCHINA)
+    rows = AnomaliaOperazione.objects.filter(operazione__in=ids, origine=OrigineAnomalia.MACCHINA)
     for operation, kind in rows.values_list("operazione_id", "anomalia_id"):
         found[operation].append(kind)
     return found

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from orders import services
 from orders.admin.columns import progress, state_of, table
 from orders.models import MovimentoMagazzino, Ordine, PezzoOrdine
+from production.vocabulary import StatoOrdine
 
 MAX_QUANTITY = 1_000_000  # of a line or a count: more is a code read into the wrong box
 MAX_REASON = MovimentoMagazzino._meta.get_field("motivo").max_length
@@ -60,7 +61,7 @@ class OrderAct:
     """``call(order number, reason, user)`` does it; raises ``services.RefusedAct``."""
 
     name: str
-    from_state: Ordine.Stato
+    from_state: StatoOrdine
     title: Any
     done: Any
     recorded: str  # in Italian, as all stored sentences

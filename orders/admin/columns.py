@@ -32,6 +32,7 @@ from ingestion.models import RawOperazione
 from orders.models import Cliente, MovimentoMagazzino, MovimentoProduzione, Ordine
 from orders.rules import PIECE
 from production.admin import PezzoFilter
+from production.vocabulary import StatoOrdine
 
 LAST_ROWS = 50  # movements shown on the page of an order or of a stock row
 
@@ -51,10 +52,10 @@ ESITO_KIND = {
 # --- The state and progress of an order ---------------------------------------------------
 
 
-def state_of(order: Ordine) -> Ordine.Stato | None:
+def state_of(order: Ordine) -> StatoOrdine | None:
     """The state whatever its case, as the database compares it: other programs write it too."""
     text = order.stato.strip().upper()
-    return Ordine.Stato(text) if text in Ordine.Stato.values else None
+    return Ordine.Stato(text) if text in list(Ordine.Stato) else None
 
 
 def state_badge(order: Any) -> SafeString:
@@ -70,7 +71,7 @@ def state_badge(order: Any) -> SafeString:
         return badge("error", order.stato)
     if state == Ordine.Stato.IN_ATTESA and (order.ha_produzione or order.in_arrivo):
         return badge("running", _("In lavorazione"))
-    return badge(STATO_KIND[state], state.label)
+    return badge(STATO_KIND[state], _(state.label))
 
 
 def note_staged(orders: Iterable[Any]) -> None:

@@ -29,7 +29,8 @@ from orders.models import (
 )
 from orders.rules import Counted, Production
 from production.catalogue import AnomaliaId
-from production.models import AnomaliaOperazione, Operazione, Origine, Pezzo
+from production.models import AnomaliaOperazione, Operazione, Pezzo
+from production.vocabulary import OrigineAnomalia
 
 logger = logging.getLogger("etl")
 
@@ -321,6 +322,6 @@ def _anomaly(
         operazione_id=row.id_operazione,
         valore_ricevuto=value,
         note=note,
-        origine=Origine.ORDINI,
+        origine=OrigineAnomalia.ORDINI,
         creata_il=now,
     )

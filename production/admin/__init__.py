@@ -37,22 +37,21 @@ from production.models import (
     Anomalia,
     AnomaliaOperazione,
     Cnc,
-    Esito,
     Forgiatura,
     Macchinario,
     Operatore,
     Operazione,
     Pezzo,
     TipoFermo,
-    TipoOperazione,
 )
+from production.vocabulary import EsitoForgiatura, TipoOperazione
 
 __all__ = ["PezzoFilter", "anomaly_admin"]  # used by the orders' pages; registers itself
 
 ESITO_KIND = {
-    Esito.CONFORME: "ok",
-    Esito.FUORI_SPECIFICA: "error",
-    Esito.NON_VALUTABILE: "waiting",
+    EsitoForgiatura.CONFORME: "ok",
+    EsitoForgiatura.FUORI_SPECIFICA: "error",
+    EsitoForgiatura.NON_VALUTABILE: "waiting",
 }
 
 # --- Operations and anomalies -------------------------------------------------------------
@@ -88,7 +87,7 @@ class ForgiaturaInline(OperazioneInline, admin.TabularInline):
     def esito_badge(self, row: Forgiatura) -> SafeString | str:
         if row.esito is None:
             return EMPTY
-        return badge(ESITO_KIND.get(Esito(row.esito), "waiting"), row.get_esito_display())
+        return badge(ESITO_KIND.get(EsitoForgiatura(row.esito), "waiting"), row.get_esito_display())
 
 
 class CncInline(OperazioneInline, admin.TabularInline):

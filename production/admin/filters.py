@@ -16,7 +16,8 @@ from etlportal.lists.pages import (
     TextFilter,
     row_number,
 )
-from production.models import Anomalia, AnomaliaOperazione, Macchinario, Pezzo, TipoOperazione
+from production.models import Anomalia, Macchinario, Pezzo, choices
+from production.vocabulary import StatoAnomalia, TipoOperazione
 
 
 class PezzoFilter(MasterDataFilter):
@@ -74,7 +75,7 @@ class LavorazioneFilter(admin.SimpleListFilter):
     parameter_name = "tipo_operazione"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
-        return list(TipoOperazione.choices)
+        return list(choices(TipoOperazione))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(tipo_operazione=self.value()) if self.value() else queryset
@@ -88,7 +89,7 @@ class StatoAnomaliaFilter(admin.SimpleListFilter):
     all_of_them = "tutte"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
-        return [*AnomaliaOperazione.Stato.choices, (self.all_of_them, _("Tutte"))]
+        return [*choices(StatoAnomalia), (self.all_of_them, _("Tutte"))]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """The first one, which asks for nothing, is not "all" here."""
@@ -100,9 +101,9 @@ class StatoAnomaliaFilter(admin.SimpleListFilter):
         asked = self.value()
         if asked == self.all_of_them:
             return queryset
-        if asked in AnomaliaOperazione.Stato.values:
+        if asked in list(StatoAnomalia):
             return queryset.filter(stato=asked)
-        return queryset.filter(stato__in=AnomaliaOperazione.Stato.to_handle())
+        return queryset.filter(stato__in=StatoAnomalia.to_handle())
 
 
 class OperazioneFilter(GivenTextFilter):

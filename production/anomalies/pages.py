@@ -114,12 +114,12 @@ def written(seen: Sequence[Seen]) -> list[str]:
 
 
 def state_label(stato: str | None) -> Any:
-    return Stato(stato).label if stato in Stato.values else stato
+    return _(Stato(stato).label) if stato in list(Stato) else stato
 
 
 def state_badge(stato: str) -> SafeString:
     """Other programs write the column too: a word of theirs is shown as it is."""
-    kind = KIND[Stato(stato)] if stato in Stato.values else "waiting"
+    kind = KIND[Stato(stato)] if stato in list(Stato) else "waiting"
     return badge(kind, state_label(stato))
 
 

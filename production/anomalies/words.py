@@ -25,7 +25,8 @@ from production.anomalies.measures import (
     readable,
 )
 from production.catalogue import AnomaliaId
-from production.models import AnomaliaOperazione, CodiceField, Origine
+from production.models import AnomaliaOperazione, CodiceField
+from production.vocabulary import OrigineAnomalia
 
 QUOTED_LENGTH = 120
 FIELDS = {
@@ -44,7 +45,7 @@ Sentence = Callable[[AnomaliaOperazione, Limits], str]
 
 def sentence(row: AnomaliaOperazione, limits: Limits) -> str:
     """``limits``: the plausibility limits of the settings. Reads the row's operation and piece."""
-    if row.origine == Origine.MACCHINA:
+    if row.origine == OrigineAnomalia.MACCHINA:
         return _declared(row)
     write = SENTENCES.get(row.anomalia_id, _as_noted)
     return write(row, limits)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from production.models import AnomaliaOperazione, StoriaAnomalia
+from production.vocabulary import StatoAnomalia
 
 audit = logging.getLogger("audit")
 
@@ -26,8 +27,8 @@ class Act(NamedTuple):
     """``to`` None: the state stays as it is. ``event`` is the act's name in the audit trail."""
 
     name: str
-    starts_from: tuple[Stato, ...]
-    to: Stato | None
+    starts_from: tuple[StatoAnomalia, ...]
+    to: StatoAnomalia | None
     permission: str
     needs_note: bool
     event: str

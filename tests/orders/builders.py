@@ -6,7 +6,8 @@ from typing import Any
 
 from ingestion.models import EsecuzioneEtl
 from orders.models import Magazzino, Ordine, PezzoOrdine
-from production.models import Cnc, Forgiatura, Operazione, Pezzo, TipoOperazione
+from production.models import Cnc, Forgiatura, Operazione, Pezzo
+from production.vocabulary import TipoOperazione
 from tests.builders import make_esecuzione, make_pezzo
 
 ENDED_AT = datetime(2024, 12, 20, 10, 20, tzinfo=UTC)

@@ -206,7 +206,7 @@ def test_fifty_dangerous_texts_execute_nowhere(admin_client, plant):
 def test_negative_numbers_stay_numbers(admin_client, plant):
     stock = Magazzino.objects.create(pezzo_id="PZC01", quantita_disponibile=10)
     MovimentoMagazzino.objects.create(
-        magazzino=stock, quantita=-7, causa=MovimentoMagazzino.Causa.values[0], motivo="-7"
+        magazzino=stock, quantita=-7, causa=MovimentoMagazzino.Causa.CARICO_PRODUZIONE, motivo="-7"
     )
     url = "/admin/orders/movimentomagazzino/"
 

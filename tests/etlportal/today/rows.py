@@ -6,7 +6,8 @@ from typing import Any
 
 from ingestion.watch.figures import RunFigure
 from production.figures import Work
-from production.models import AnomaliaOperazione, Cnc, Operazione, Origine
+from production.models import AnomaliaOperazione, Cnc, Operazione
+from production.vocabulary import OrigineAnomalia
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # 13:00 at the plant
 
@@ -72,7 +73,7 @@ def make_operation(
 
 
 def make_anomaly(operation: Operazione, kind: int = 102, **overrides: Any) -> AnomaliaOperazione:
-    fields: dict[str, Any] = {"origine": Origine.VALIDAZIONE, "creata_il": NOON}
+    fields: dict[str, Any] = {"origine": OrigineAnomalia.VALIDAZIONE, "creata_il": NOON}
     return AnomaliaOperazione.objects.create(
         operazione=operation, anomalia_id=kind, **(fields | overrides)
     )

@@ -17,13 +17,8 @@ from ingestion.watch import figures as staging
 from orders import figures as orders
 from orders.models import Ordine
 from production import figures as production
-from production.models import (
-    AnomaliaOperazione,
-    Macchinario,
-    Origine,
-    Pezzo,
-    TipoOperazione,
-)
+from production.models import AnomaliaOperazione, Macchinario, Pezzo
+from production.vocabulary import OrigineAnomalia, TipoOperazione
 from tests import builders
 from tests.etlportal.today.rows import NOON, make_anomaly, make_operation
 from tests.etlportal.today.test_window import ROME
@@ -63,8 +58,8 @@ def shift(plant: None) -> random.Random:
             make_anomaly(
                 operation,
                 rng.choice([1, 2, 102, 106]),
-                origine=rng.choice([None, *Origine.values]),
-                stato=rng.choice(["aperta", "aperta", *AnomaliaOperazione.Stato.values]),
+                origine=rng.choice([None, *OrigineAnomalia]),
+                stato=rng.choice(["aperta", "aperta", *AnomaliaOperazione.Stato]),
                 creata_il=rng.choice([None, begun]),
             )
     return rng

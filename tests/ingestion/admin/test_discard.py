@@ -45,7 +45,7 @@ def listed(client: Client, **parameters: str) -> list[int]:
     return [row.pk for row in client.get(RAW, parameters).context["cl"].result_list]
 
 
-@pytest.mark.parametrize("stato", Stato.values)
+@pytest.mark.parametrize("stato", list(Stato))
 def test_only_rows_in_error_are_set_aside(stato: str) -> None:
     row = make_refused(stato=stato)
     assert discard(row) == ([row.pk] if stato == Stato.ERROR else [])

@@ -25,7 +25,8 @@ from ingestion.transfer.build import (
 from ingestion.transfer.parse import parse
 from ingestion.transfer.records import Limits
 from ingestion.transfer.rules import judge
-from production.models import AnomaliaOperazione, Cnc, Esito, Forgiatura, Operazione
+from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
+from production.vocabulary import EsitoForgiatura
 from tests.builders import (
     UID,
     make_cnc_record,
@@ -163,7 +164,7 @@ def test_decimal_ranges_are_those_of_the_tables(constant, model, column):
 
 def test_stored_words_are_those_of_the_table():
     words = {build_module.CONFORME, build_module.FUORI_SPECIFICA, build_module.NON_VALUTABILE}
-    assert words == set(Esito.values)
+    assert words == set(EsitoForgiatura)
 
 
 # --- Times ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from ingestion.transfer.findings import MACCHINA, VALIDAZIONE
 from ingestion.transfer.rules import ALTRO, CNC, FORGIATURA, NESSUNO
-from production.models import Origine, TipoOperazione
+from production.vocabulary import OrigineAnomalia, TipoOperazione
 from tests.builders import (
     TIPI_FERMO,
     make_cnc_record,
@@ -244,8 +244,8 @@ def test_an_unknown_stop_type_is_altro_and_105_with_its_text(text):
 
 
 def test_stored_words_are_those_of_the_tables():
-    assert TipoOperazione.values == [FORGIATURA, CNC]
-    assert {VALIDAZIONE, MACCHINA} < set(Origine.values)
+    assert list(TipoOperazione) == [FORGIATURA, CNC]
+    assert {VALIDAZIONE, MACCHINA} < set(OrigineAnomalia)
     assert {NESSUNO, ALTRO} < set(TIPI_FERMO.values())
 
 
