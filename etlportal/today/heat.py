@@ -1,11 +1,12 @@
 """Anomalies of each piece and kind, as a table whose cells are shaded by their number; pure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from etlportal.lists.drawing import whole
 from etlportal.lists.pages import breakable
 from production.figures import PieceKindCount
 
@@ -22,7 +23,7 @@ class HeatCell(NamedTuple):
 
     @property
     def text(self) -> str:
-        return number_format(self.number, 0, force_grouping=True)
+        return whole(self.number)
 
 
 class HeatRow(NamedTuple):
@@ -32,7 +33,7 @@ class HeatRow(NamedTuple):
 
     @property
     def text(self) -> str:
-        return number_format(self.total, 0, force_grouping=True)
+        return whole(self.total)
 
 
 class HeatMap(NamedTuple):
@@ -49,30 +50,33 @@ def heat_map(
     url_of: Callable[[str, int], str],
 ) -> HeatMap:
     """The pieces with the most anomalies, the others as one row, and those without a piece."""
-    numbers: dict[str | None, dict[int, int]] = {}
+    numbers: dict[str | None, Counter[int]] = {}
     for piece, kind, number in counts:
-        numbers.setdefault(piece, {})[kind] = number
-    kinds = sorted({kind for by_kind in numbers.values() for kind in by_kind})
+        numbers.setdefault(piece, Counter())[kind] = number
     known = sorted(
         (piece for piece in numbers if piece is not None),
-        key=lambda piece: (-sum(numbers[piece].values()), piece),
+        key=lambda piece: (-numbers[piece].total(), piece),
     )
-    shown: list[tuple[str, dict[int, int], str | None]] = [
+    shown: list[tuple[str, Counter[int], str | None]] = [
         (piece, numbers[piece], piece) for piece in known[:MOST_PIECES]
     ]
     if others := known[MOST_PIECES:]:
-        shown.append((_("Altri pezzi"), _sum(numbers[piece] for piece in others), None))
+        shown.append((_("Altri pezzi"), sum((numbers[one] for one in others), Counter()), None))
     if None in numbers:
         shown.append((_("Senza pezzo"), numbers[None], None))
     most = max((number for _name, row, _piece in shown for number in row.values()), default=0)
+    kinds = sorted({kind for row in numbers.values() for kind in row})
     rows = []
-    for name, by_kind, piece in shown:
+    for name, row, piece in shown:
         cells = [
-            HeatCell(number, level(number, most), url_of(piece, kind) if piece and number else "")
+            HeatCell(
+                row[kind],
+                level(row[kind], most),
+                url_of(piece, kind) if piece and row[kind] else "",
+            )
             for kind in kinds
-            for number in [by_kind.get(kind, 0)]
         ]
-        rows.append(HeatRow(name, cells, sum(by_kind.values())))
+        rows.append(HeatRow(name, cells, row.total()))
     columns = [(kind, breakable(f"{kind} {names.get(kind, '')}".strip())) for kind in kinds]
     return HeatMap(columns, rows, sum(row.total for row in rows))
 
@@ -80,11 +84,3 @@ def heat_map(
 def level(number: int, most: int) -> int:
     """0 for none, else 1 to 4 in equal parts of the greatest number."""
     return -(-LEVELS * number // most) if number else 0
-
-
-def _sum(rows: Iterable[dict[int, int]]) -> dict[int, int]:
-    total: dict[int, int] = {}
-    for row in rows:
-        for kind, number in row.items():
-            total[kind] = total.get(kind, 0) + number
-    return total

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 from etlportal.today.window import HOUR
 from ingestion.models import EsecuzioneEtl
@@ -17,12 +19,12 @@ DUE_WITHIN = timedelta(minutes=15)
 FARTHEST = timedelta(days=14)  # no hour is looked for further back
 
 
-class Kind(StrEnum):
-    OK = "ok"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    RUNNING = "running"
-    MISSED = "missed"
+class Kind(TextChoices):
+    OK = "ok", _("riuscito")
+    PARTIAL = "partial", _("parziale")
+    FAILED = "failed", _("fallito")
+    RUNNING = "running", _("in corso o in coda")
+    MISSED = "missed", _("ora saltata")
 
 
 KIND_OF = {
@@ -44,19 +46,18 @@ class Cell(NamedTuple):
 
 
 def cells(runs: Sequence[RunFigure], now: datetime, most: int = CELLS) -> list[Cell]:
-    """The last ``most`` cells, oldest first; before the first of ``runs`` nothing is missed."""
+    """The last ``most`` cells, oldest first; before the first of ``runs`` nothing is missed.
+
+    Missed is each whole hour, until the last that was due, in which no transfer began or worked.
+    """
     if not runs:
         return []
-    of_runs = [Cell(run.inizio, KIND_OF[Stato(run.stato)], run) for run in runs]
-    missed = [Cell(hour, Kind.MISSED) for hour in _missed_hours(runs, now)]
-    return sorted([*of_runs, *missed], key=lambda cell: cell.when)[-most:]
-
-
-def _missed_hours(runs: Sequence[RunFigure], now: datetime) -> list[datetime]:
-    """Starts of whole hours, from the first run on, in which no transfer began or worked."""
     first = max(_hour_of(min(run.inizio for run in runs)), _hour_of(now) - FARTHEST)
     covered = {hour for run in runs for hour in _hours_between(_hour_of(run.inizio), run.fine)}
-    return [hour for hour in _hours_between(first, now - DUE_WITHIN) if hour not in covered]
+    due = _hours_between(first, now - DUE_WITHIN)
+    missed = [Cell(hour, Kind.MISSED) for hour in due if hour not in covered]
+    of_runs = [Cell(run.inizio, KIND_OF[Stato(run.stato)], run) for run in runs]
+    return sorted([*of_runs, *missed], key=lambda cell: cell.when)[-most:]
 
 
 def _hours_between(first: datetime, last: datetime) -> list[datetime]:

@@ -1,10 +1,13 @@
 """What each machine did at each moment of a window, out of operations that may overlap; pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from etlportal.today.window import Window
 from production.figures import Work
@@ -12,16 +15,16 @@ from production.figures import Work
 NOTHING = timedelta(0)
 
 
-class State(StrEnum):
+class State(TextChoices):
     """From the one that hides least to the one that is shown above all others.
 
     There is no "idle": where no operation was sent, nobody knows what the machine did.
     """
 
-    NO_DATA = "no-data"
-    WORKED = "worked"
-    STOPPED = "stopped"
-    ANOMALOUS = "anomalous"
+    NO_DATA = "no-data", _("Senza dati")
+    WORKED = "worked", _("Lavoro")
+    STOPPED = "stopped", _("Fermo")
+    ANOMALOUS = "anomalous", _("Anomalia")
 
 
 class Segment(NamedTuple):
@@ -31,6 +34,10 @@ class Segment(NamedTuple):
     end: datetime
     state: State
     stops: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        return f"{self.state.label} {', '.join(self.stops)}".strip()
 
 
 class MachineStrip(NamedTuple):
@@ -43,6 +50,10 @@ class MachineStrip(NamedTuple):
     kind: str
     segments: list[Segment]
     open_operations: int
+
+    @property
+    def name(self) -> str:
+        return self.code or gettext("Sconosciuto")
 
     def time_in(self, state: State) -> timedelta:
         return sum(
@@ -67,47 +78,32 @@ def machine_strips(
     kinds: dict[str | None, str] = dict(machines)
     codes = [*kinds, *sorted(code for code in by_machine if code and code not in kinds)]
     codes += [None] if None in by_machine else []
-    return [
-        MachineStrip(
-            code,
-            kinds.get(code, ""),
-            segments(by_machine.get(code, ()), window.start, window.until),
-            sum(
-                work.fine is None and window.start <= work.inizio < window.until
-                for work in by_machine.get(code, ())
-            ),
-        )
-        for code in codes
-    ]
-
-
-def state_of(work: Work) -> State:
-    if work.anomala:
-        return State.ANOMALOUS
-    return State.STOPPED if work.fermo else State.WORKED
+    strips = []
+    for code in codes:
+        done = by_machine.get(code, [])
+        unended = [work for work in done if work.fine is None]
+        begun_within = sum(window.start <= work.inizio < window.until for work in unended)
+        parts = segments(done, window.start, window.until)
+        strips.append(MachineStrip(code, kinds.get(code, ""), parts, begun_within))
+    return strips
 
 
 def segments(works: Iterable[Work], start: datetime, end: datetime) -> list[Segment]:
     """[start, end) cut where the state changes; the gravest state of those that overlap."""
-    changes: list[tuple[datetime, int, State, str | None]] = []
+    changes: list[tuple[datetime, int, State, str | None]] = [(end, 0, State.NO_DATA, None)]
     for work in works:
         first, last = max(work.inizio, start), min(work.fine or work.inizio, end)
         if first < last:
-            state = state_of(work)
+            stopped = State.STOPPED if work.fermo else State.WORKED
+            state = State.ANOMALOUS if work.anomala else stopped
             changes += [(first, 1, state, work.fermo), (last, -1, state, work.fermo)]
-    changes.sort(key=lambda change: change[0])
-    return _merged(_sweep(changes, start, end))
-
-
-def _sweep(
-    changes: Sequence[tuple[datetime, int, State, str | None]], start: datetime, end: datetime
-) -> list[Segment]:
     active: Counter[State] = Counter()
     stops: Counter[str] = Counter()
-    found, at = [], start
-    for moment, step, state, stop in [*changes, (end, 0, State.NO_DATA, None)]:
+    found: list[Segment] = []
+    at = start
+    for moment, step, state, stop in sorted(changes, key=lambda change: change[0]):
         if moment > at:
-            found.append(_segment(at, moment, active, stops))
+            _append(found, _segment(at, moment, active, stops))
             at = moment
         active[state] += step
         if stop:
@@ -124,11 +120,9 @@ def _segment(
     return Segment(start, end, state, names if state == State.STOPPED else ())
 
 
-def _merged(parts: Iterable[Segment]) -> list[Segment]:
-    merged: list[Segment] = []
-    for part in parts:
-        if merged and (merged[-1].state, merged[-1].stops) == (part.state, part.stops):
-            merged[-1] = merged[-1]._replace(end=part.end)
-        else:
-            merged.append(part)
-    return merged
+def _append(parts: list[Segment], part: Segment) -> None:
+    """Adds it, or makes the last one longer where nothing changes."""
+    if parts and parts[-1][2:] == part[2:]:
+        parts[-1] = parts[-1]._replace(end=part.end)
+    else:
+        parts.append(part)

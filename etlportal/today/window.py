@@ -28,6 +28,12 @@ class Window:
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.zone)
 
+    def clock(self, moment: datetime) -> str:
+        return f"{self.local(moment):%H:%M}"
+
+    def day_and_clock(self, moment: datetime) -> str:
+        return f"{self.local(moment):%d/%m %H:%M}"
+
 
 def last_hours(now: datetime, zone: tzinfo, hours: int = 24) -> Window:
     """The hour in course and those before it, ``hours`` in all."""

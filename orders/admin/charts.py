@@ -2,31 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from etlportal.lists.drawing import Chart, Drawing, Key, Table, nice_ceiling
+from etlportal.lists.drawing import Chart, Key, Plot, Table, whole
 from orders.figures import Level
 
-WIDTH, HEIGHT, TOP, BOTTOM = 1000.0, 220.0, 12.0, 24.0
+WIDTH, HEIGHT, TOP, BOTTOM, RIGHT = 1000.0, 220.0, 12.0, 24.0, 8.0
 TICKS = 6
 MOST_ROWS = 100
 
 
-def whole(number: float) -> str:
-    return number_format(number, 0, force_grouping=True)
-
-
 def stock_chart(levels: Sequence[Level], now: datetime, days: int, minimum: int | None) -> Chart:
-    title = _("Livello della scorta, ultimi %(n)s giorni") % {"n": days}
     legend = [Key("level", "", _("disponibili"), "━")]
     if minimum is not None:
         legend.append(Key("limit", "", _("scorta minima: %(n)s") % {"n": whole(minimum)}, "┅"))
-    headers = [_("Dal"), _("Disponibili")]
-    return _steps_chart(title, levels, now, headers, legend, minimum)
+    return Chart(
+        _("Livello della scorta, ultimi %(n)s giorni") % {"n": days},
+        steps_drawing(levels, now, minimum),
+        [_newest_first(levels, _("Disponibili"))],
+        legend,
+        wide=True,
+    )
 
 
 def burn_down_chart(levels: Sequence[Level], now: datetime, *, closed: bool = False) -> Chart:
@@ -34,75 +33,44 @@ def burn_down_chart(levels: Sequence[Level], now: datetime, *, closed: bool = Fa
     title = _("Pezzi ancora da fare")
     if not levels:
         return Chart(title, empty=_("Ordine senza righe o senza date: nulla da disegnare."))
-    legend = [Key("level", "", _("pezzi da fare"), "━")]
-    end = levels[-1].dal if closed and len(levels) > 1 else now
-    return _steps_chart(title, levels, end, [_("Dal"), _("Pezzi da fare")], legend, None)
-
-
-def _steps_chart(
-    title: str,
-    levels: Sequence[Level],
-    now: datetime,
-    headers: list[Any],
-    legend: list[Key],
-    minimum: int | None,
-) -> Chart:
-    newest = [[_moment(level.dal), whole(level.pezzi)] for level in reversed(levels)]
-    more = len(newest) - MOST_ROWS
-    note = _("E altri %(n)s cambiamenti prima.") % {"n": whole(more)} if more > 0 else ""
-    drawing = steps_drawing(levels, now, minimum)
     return Chart(
-        title, drawing.svg(), [Table(headers, newest[:MOST_ROWS], note=note)], legend, wide=True
+        title,
+        steps_drawing(levels, levels[-1].dal if closed and len(levels) > 1 else now, None),
+        [_newest_first(levels, _("Pezzi da fare"))],
+        [Key("level", "", _("pezzi da fare"), "━")],
+        wide=True,
     )
 
 
-def steps_drawing(levels: Sequence[Level], now: datetime, minimum: int | None) -> Drawing:
+def _newest_first(levels: Sequence[Level], header: str) -> Table:
+    newest = [
+        [date_format(timezone.localtime(level.dal), "d/m/Y H:i"), whole(level.pezzi)]
+        for level in reversed(levels)
+    ]
+    more = len(newest) - MOST_ROWS
+    note = _("E altri %(n)s cambiamenti prima.") % {"n": whole(more)} if more > 0 else ""
+    return Table([_("Dal"), header], newest[:MOST_ROWS], note=note)
+
+
+def steps_drawing(levels: Sequence[Level], now: datetime, minimum: int | None) -> Plot:
     """A line of steps from the first level to ``now``; dashed, the minimum."""
-    top = nice_ceiling(max([*(level.pezzi for level in levels), minimum or 0]))
-    left = 12 + 7 * len(whole(top))
-    drawing = Drawing(WIDTH, HEIGHT, _label(levels))
-    start, now = levels[0].dal, max(now, levels[-1].dal)  # an operation may end a little later
-    length = max((now - start).total_seconds(), 1.0)
-    floor, room = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP
-
-    def x(moment: datetime) -> float:
-        return left + (moment - start).total_seconds() / length * (WIDTH - 8 - left)
-
-    def y(pieces: float) -> float:
-        return floor - pieces / top * room
-
-    for part in (0.0, 0.5, 1.0):
-        drawing.line("grid", [(left, y(top * part)), (WIDTH - 8, y(top * part))])
-        drawing.text("tick", left - 6, y(top * part) + 4, _axis(top * part), anchor="end")
-    _time_axis(drawing, start, now, x)
-    if minimum is not None:
-        drawing.line("limit", [(left, y(minimum)), (WIDTH - 8, y(minimum))])
-    points = [(x(start), y(levels[0].pezzi))]
-    for level in levels[1:]:
-        points += [(x(level.dal), points[-1][1]), (x(level.dal), y(level.pezzi))]
-    drawing.line("level", [*points, (x(now), points[-1][1])])
-    return drawing
-
-
-def _time_axis(drawing: Drawing, start: datetime, end: datetime, x: Any) -> None:
+    label = _("Da %(first)s a %(last)s pezzi.") % {
+        "first": whole(levels[0].pezzi),
+        "last": whole(levels[-1].pezzi),
+    }
+    most = max(minimum or 0, *(level.pezzi for level in levels))
+    plot, y = Plot.of_pieces(WIDTH, HEIGHT, label, most, top=TOP, bottom=BOTTOM, right=RIGHT)
+    start, end = levels[0].dal, max(now, levels[-1].dal)  # an operation may end a little later
+    x = plot.along(start, max(end, start + timedelta(seconds=1)))
     step = (end - start) / TICKS
     form = "d/m" if step > timedelta(days=1) else "d/m H:i"
     for n in range(TICKS):
         moment = start + n * step
-        text = date_format(timezone.localtime(moment), form)
-        drawing.text("tick", x(moment), HEIGHT - 6, text)
-
-
-def _axis(value: float) -> str:
-    return whole(value) if float(value).is_integer() else number_format(value, 1)
-
-
-def _moment(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "d/m/Y H:i")
-
-
-def _label(levels: Sequence[Level]) -> str:
-    return _("Da %(first)s a %(last)s pezzi.") % {
-        "first": whole(levels[0].pezzi),
-        "last": whole(levels[-1].pezzi),
-    }
+        plot.text("tick", x(moment), HEIGHT - 6, date_format(timezone.localtime(moment), form))
+    if minimum is not None:
+        plot.across("limit", y(minimum))
+    points = [(x(start), y(levels[0].pezzi))]
+    for level in levels[1:]:
+        points += [(x(level.dal), points[-1][1]), (x(level.dal), y(level.pezzi))]
+    plot.line("level", [*points, (x(end), points[-1][1])])
+    return plot

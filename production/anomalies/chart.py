@@ -8,15 +8,16 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from etlportal.lists.drawing import Chart, Drawing, Key, Table
+from etlportal.lists.drawing import BASELINE, Chart, Key, Plot, Table
 from etlportal.lists.pages import EMPTY, plant_time
-from production.anomalies.measures import IMPLAUSIBLE, MEASURES, Measure, Range, number_in, readable
+from production.anomalies.measures import IMPLAUSIBLE, MEASURES, Measure, number_in, readable
 from production.models import AnomaliaOperazione, Operazione, Pezzo
 
 SHOWN = 50
 # Operations looked at to find so many that were measured: a sensor may be silent for long.
 LOOKED_AT = 1000
-WIDTH, HEIGHT, TOP, BOTTOM, LEFT, RIGHT = 1000.0, 240.0, 16.0, 24.0, 70.0, 20.0
+WIDTH, HEIGHT = 1000.0, 240.0
+ROOM = {"left": 70.0, "right": 20.0, "top": 16.0, "bottom": 24.0}
 MARGIN = Decimal("0.12")  # of the values' span, left free above and below
 FARTHEST = 3  # a value farther off than so many spans is drawn at the edge
 
@@ -41,7 +42,21 @@ def chart(row: AnomaliaOperazione, limits: Mapping[str, Any]) -> Chart | None:
     points = last_points(row, measure)
     if not any(point.valore is not None for point in points):
         return Chart(title, empty=_("Nessun valore da disegnare per questo pezzo."))
-    return _drawn(title, row, measure, points, _limits_of(row, measure, pezzo, limits))
+    own = next(point for point in points if point.id_operazione == row.operazione_id)
+    lines = _limits_of(row, measure, pezzo, limits)
+    unread = _("Il valore ricevuto non è un numero: non si disegna.")
+    return Chart(
+        title,
+        _drawing(own, measure, points, lines),
+        [_table(own, measure, points)],
+        [
+            Key("point", "", _("altre lavorazioni"), "●"),
+            Key("point-own", "", _("questa anomalia"), "◆"),
+            *(key for key, _value in lines),
+        ],
+        note=unread if own.valore is None else "",
+        wide=True,
+    )
 
 
 def last_points(row: AnomaliaOperazione, measure: Measure) -> list[Point]:
@@ -79,96 +94,67 @@ def _measured(rows: Any, measure: Measure, number: int) -> list[Point]:
     return [Point(pk, inizio, measure.read(value)) for pk, inizio, value in found]
 
 
-class _Limit(NamedTuple):
-    kind: str
-    words: str
-    value: Decimal
-
-
 def _limits_of(
     row: AnomaliaOperazione, measure: Measure, pezzo: Pezzo, limits: Mapping[str, Any]
-) -> list[_Limit]:
+) -> list[tuple[Key, Decimal]]:
     """Those of the piece; those of plausibility too, where the anomaly is about them."""
-    of_piece = measure.piece_range(pezzo)
-    found = _both("limit", _("limite del pezzo: %(value)s"), of_piece, measure)
+    ranges = [("limit", _("limite del pezzo: %(value)s"), measure.piece_range(pezzo))]
     if row.anomalia_id in IMPLAUSIBLE or measure.piece is None:
         words = _("limite di plausibilità: %(value)s")
-        found += _both("limit-plausible", words, measure.plausible_range(limits), measure)
-    return found
-
-
-def _both(kind: str, words: str, limits: Range, measure: Measure) -> list[_Limit]:
+        ranges.append(("limit-plausible", words, measure.plausible_range(limits)))
     return [
-        _Limit(kind, words % {"value": measure.shown(value)}, value)
-        for value in limits
+        (Key(kind, "", words % {"value": measure.shown(value)}, "┅"), value)
+        for kind, words, both in ranges
+        for value in both
         if value is not None
     ]
+
+
+def _table(own: Point, measure: Measure, points: Sequence[Point]) -> Table:
+    rows = [
+        [
+            format_html(
+                '<a href="{}">{}</a>',
+                reverse("admin:production_operazione_change", args=[point.id_operazione]),
+                point.id_operazione,
+            ),
+            plant_time(point.inizio),
+            EMPTY if point.valore is None else measure.shown(point.valore),
+            _("sì") if point is own else "",
+        ]
+        for point in reversed(points)
+    ]
+    headers = [_("Operazione"), _("Inizio"), str(measure.label), _("Questa anomalia")]
+    return Table(headers, rows)
 
 
 # --- The drawing --------------------------------------------------------------------------
 
 
-def _drawn(
-    title: str,
-    row: AnomaliaOperazione,
+def _drawing(
+    own: Point,
     measure: Measure,
     points: Sequence[Point],
-    limits: Sequence[_Limit],
-) -> Chart:
-    own = next(point for point in points if point.id_operazione == row.operazione_id)
-    legend = [
-        Key("point", "", _("altre lavorazioni"), "●"),
-        Key("point-own", "", _("questa anomalia"), "◆"),
-        *(Key(limit.kind, "", limit.words, "┅") for limit in limits),
-    ]
-    note = (
-        "" if own.valore is not None else _("Il valore ricevuto non è un numero: non si disegna.")
-    )
-    headers = [_("Operazione"), _("Inizio"), str(measure.label), _("Questa anomalia")]
-    drawing = _drawing(own, measure, points, limits)
-    rows = [_table_row(point, measure, point is own) for point in reversed(points)]
-    return Chart(title, drawing.svg(), [Table(headers, rows)], legend, note=note, wide=True)
-
-
-def _table_row(point: Point, measure: Measure, own: bool) -> list[Any]:
-    url = reverse("admin:production_operazione_change", args=[point.id_operazione])
-    return [
-        format_html('<a href="{}">{}</a>', url, point.id_operazione),
-        plant_time(point.inizio),
-        EMPTY if point.valore is None else measure.shown(point.valore),
-        _("sì") if own else "",
-    ]
-
-
-def _drawing(
-    own: Point, measure: Measure, points: Sequence[Point], limits: Sequence[_Limit]
-) -> Drawing:
-    low, high = axis(points, own, [limit.value for limit in limits])
-    drawing = Drawing(WIDTH, HEIGHT, _label(own, measure, points))
-    floor = HEIGHT - BOTTOM
-
-    def y(value: Decimal) -> float:
-        inside = min(max(value, low), high)
-        return floor - float((inside - low) / (high - low)) * (floor - TOP)
-
-    for value in (low, (low + high) / 2, high):
-        drawing.line("grid", [(LEFT, y(value)), (WIDTH - RIGHT, y(value))])
-        drawing.text("tick", LEFT - 6, y(value) + 4, _tick(value, high - low), anchor="end")
-    for limit in limits:
-        if low <= limit.value <= high:
-            drawing.line(limit.kind, [(LEFT, y(limit.value)), (WIDTH - RIGHT, y(limit.value))])
-    step = (WIDTH - RIGHT - LEFT) / SHOWN
-    start = WIDTH - RIGHT - step * len(points)
+    limits: Sequence[tuple[Key, Decimal]],
+) -> Plot:
+    low, high = axis(points, own, [value for _key, value in limits])
+    plot = Plot(WIDTH, HEIGHT, _label(own, measure, points), **ROOM)
+    decimals = 0 if high - low >= 20 else 1 if high - low >= 2 else 2
+    y = plot.upwards(low, high, lambda value: readable(round(value, decimals)))
+    for key, value in limits:
+        if low <= value <= high:
+            plot.across(key.kind, y(value))
+    x = plot.along(len(points) - SHOWN, len(points))  # the newest at the right edge
     for place, point in enumerate(points):
         if point.valore is None:
             continue
-        x = start + (place + 0.5) * step
+        at = x(place + 0.5), y(min(max(point.valore, low), high))
         hint = f"{point.id_operazione}: {measure.shown(point.valore)}"
         if point is own:
-            _diamond(drawing, x, y(point.valore), hint, _sign(point.valore, low, high))
+            _diamond(plot, *at, hint, _sign(point.valore, low, high))
         else:
-            drawing.dot("point", x, y(point.valore), 3.5, title=hint)
-    return drawing
+            plot.dot("point", *at, 3.5, title=hint)
+    return plot
 
 
 def axis(points: Sequence[Point], own: Point, limits: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
@@ -186,40 +172,34 @@ def axis(points: Sequence[Point], own: Point, limits: Sequence[Decimal]) -> tupl
 
 
 def _sign(value: Decimal, low: Decimal, high: Decimal) -> str:
-    """An arrow where the value lies beyond the edge at which it is drawn."""
-    if value > high:
-        return f"↑ {readable(value)}"
-    return f"↓ {readable(value)}" if value < low else readable(value)
+    """The value, with an arrow where it lies beyond the edge at which it is drawn."""
+    arrow = "↑ " if value > high else "↓ " if value < low else ""
+    return f"{arrow}{readable(value)}"
 
 
-def _diamond(drawing: Drawing, x: float, y: float, hint: str, sign: str) -> None:
+def _diamond(plot: Plot, x: float, y: float, hint: str, sign: str) -> None:
     """Larger and of another shape than the dots: colour alone says nothing."""
-    drawing.line("point-own", [(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y), (x, y - 8)])
-    drawing.dot("point-own-core", x, y, 2.5, title=hint)
-    at_right = x > WIDTH - RIGHT - 90
-    drawing.text(
-        "value", x - 12 if at_right else x + 12, y + 4, sign, anchor="end" if at_right else "start"
-    )
-
-
-def _tick(value: Decimal, span: Decimal) -> str:
-    return readable(round(value, 0 if span >= 20 else 1 if span >= 2 else 2))
+    plot.line("point-own", [(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y), (x, y - 8)])
+    plot.dot("point-own-core", x, y, 2.5, title=hint)
+    if x > plot.width - plot.right - 90:
+        plot.text("value", x - 12, y + BASELINE, sign, anchor="end")
+    else:
+        plot.text("value", x + 12, y + BASELINE, sign)
 
 
 def _label(own: Point, measure: Measure, points: Sequence[Point]) -> str:
     values = [point.valore for point in points if point.valore is not None and point is not own]
-    told = _("valore non leggibile") if own.valore is None else measure.shown(own.valore)
+    told = {
+        "label": measure.label,
+        "value": _("valore non leggibile") if own.valore is None else measure.shown(own.valore),
+    }
     if not values:
-        return _("%(label)s di questa anomalia: %(value)s.") % {
-            "label": measure.label,
-            "value": told,
-        }
+        return _("%(label)s di questa anomalia: %(value)s.") % told
     return _(
         "%(label)s di questa anomalia: %(value)s; delle altre %(number)s lavorazioni, da "
         "%(least)s a %(most)s."
     ) % {
-        "label": measure.label,
-        "value": told,
+        **told,
         "number": len(values),
         "least": measure.shown(min(values)),
         "most": measure.shown(max(values)),

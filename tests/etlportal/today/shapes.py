@@ -20,7 +20,7 @@ class Box(NamedTuple):
 
 
 def root_of(drawing: Drawing) -> ElementTree.Element:
-    return ElementTree.fromstring(drawing.svg())  # noqa: S314 (our own)
+    return ElementTree.fromstring(str(drawing))  # noqa: S314 (our own)
 
 
 def boxes(drawing: Drawing) -> list[Box]:

@@ -250,13 +250,13 @@ def test_what_others_wrote_is_text_and_nothing_else() -> None:
     root = root_of(drawing)
     assert root.get("aria-label") == '"><script>'
     assert [mark.tag for mark in root.iter()] == ["svg", "text", "rect", "title"]
-    assert "style" not in drawing.svg()
+    assert "style" not in str(drawing)
 
 
 def test_coordinates_have_a_point_in_every_language() -> None:
     drawing = Drawing(10, 10, "")
     drawing.rect("bar", 1.234, 0, 1.5, 1000)
-    assert 'x="1.23" y="0" width="1.5" height="1000"' in drawing.svg()
+    assert 'x="1.23" y="0" width="1.5" height="1000"' in str(drawing)
 
 
 def test_short_texts_stay_whole() -> None:
