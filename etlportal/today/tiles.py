@@ -1,30 +1,36 @@
-"""The start page's tiles: figures in, words out; and, gathered from them, what needs somebody.
+"""The start page's tiles and, gathered from them, what needs somebody.
 
-A tile is a state, one big figure and a few lines, each with the list where its rows are.
+A tile is a state, one big figure and a few lines, each with the list where its rows are. It is
+declared once, by ``@tile`` over the function that reads its figures and puts them into words.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.urls import reverse
+from django.conf import settings
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
+from etlportal.lists.drawing import whole
 from etlportal.lists.pages import EMPTY, breakable
-from etlportal.today.charts import whole
+from etlportal.today.reader import MySqlAway, Reader, change_page, changelist
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.watch.figures import Rejected
-from ingestion.watch.health import Problem
-from orders.figures import OrderFigure, OrderFigures, StockFigure
-from production.figures import KindCount
+from ingestion.watch import figures as staging
+from ingestion.watch import health, status
+from orders import figures as orders
+from orders.models import Magazzino, Ordine
+from production import figures as production
+from production.models import AnomaliaOperazione
 
 MOST_LINES = 5
 # The order of a list of needs: what is broken before what is only unfinished.
 GRAVITY = ("error", "warning")
+Stato = EsecuzioneEtl.Stato
 
 
 class Line(NamedTuple):
@@ -42,23 +48,54 @@ class Need(NamedTuple):
     url: str
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """``kind`` as of a badge (portal.css) and ``state`` its word; ``figure`` "" for none."""
 
-    title: str
-    url: str
     kind: str
     state: str
     figure: str = ""
     unit: str = ""
-    lines: list[Line] = field(default_factory=list)
-    needs: list[Need] = field(default_factory=list)
+    lines: Iterable[Line] = ()
+    needs: Iterable[Need] = ()
+    title: Any = ""
+    url: str = ""
 
 
-def changelist(model: str, **parameters: Any) -> str:
-    """The address of a list of the admin, filtered; ``model`` as in ingestion_rawoperazione."""
-    return reverse(f"admin:{model}_changelist", query=parameters)
+class Declared(NamedTuple):
+    model: type[Model]
+    title: Promise
+    filters: dict[str, str]
+    read: Callable[[Reader, str], Tile]
+
+
+DECLARED: list[Declared] = []
+
+
+def tile(model: type[Model], title: Promise, **filters: str) -> Callable[[Any], Any]:
+    """Declares a tile, in the page's order, for whoever may see the rows of ``model``.
+
+    The function gets the reader and the address of those rows: the model's list with ``filters``.
+    """
+
+    def declare(read: Callable[[Reader, str], Tile]) -> Callable[[Reader, str], Tile]:
+        DECLARED.append(Declared(model, title, filters, read))
+        return read
+
+    return declare
+
+
+def tiles(reader: Reader) -> list[Tile]:
+    """Those that the reader may see. MySQL away: no figure is shown rather than an old one."""
+    found = []
+    for model, title, filters, read in DECLARED:
+        if reader.may_see(model):
+            url = changelist(model, **filters)
+            try:
+                shown = read(reader, url)
+            except MySqlAway:
+                shown = Tile("error", _("MySQL non risponde"), EMPTY)
+            found.append(shown._replace(title=title, url=url))
+    return found
 
 
 def needs_of(tiles: Iterable[Tile]) -> list[Need]:
@@ -69,23 +106,54 @@ def needs_of(tiles: Iterable[Tile]) -> list[Need]:
 # --- Does data flow -----------------------------------------------------------------------
 
 
-class Flow(NamedTuple):
-    """``oldest_pending``: how long the oldest record has waited; None when none waits.
+@tile(EsecuzioneEtl, gettext_lazy("Flusso dei dati"))
+def flow(reader: Reader, url: str) -> Tile:
+    transfers = EsecuzioneEtl.objects.filter(tipo=EsecuzioneEtl.Tipo.TRANSFER)
+    run = transfers.exclude(stato=Stato.IN_CODA).order_by("-pk").first()
+    problems = health.problems(reader.databases)
+    beats = health.worker_beat() is not None
+    kind, state = flow_state(problems, run, beats=beats)
 
-    ``worker_beat`` None: no worker lives. ``databases`` by name: whether they answer.
-    ``unverified``: the newest check of the invariants found that one does not hold.
-    """
+    needs = [Need("error", problem_words(problem), url) for problem in problems]
+    if health.failed_verification():
+        found = changelist(EsecuzioneEtl, tipo__exact=EsecuzioneEtl.Tipo.VERIFICA)
+        needs.append(Need("error", _("La verifica ha trovato qualcosa che non torna."), found))
 
-    last_run: EsecuzioneEtl | None
-    problems: list[Problem]
-    pending: int
-    oldest_pending: timedelta | None
-    worker_beat: datetime | None
-    databases: Mapping[str, bool]
-    unverified: bool = False
+    ran = f"{short_time(run.iniziata_il)} · {run.get_stato_display()}" if run else EMPTY
+    waiting = status.staging()
+    waits = whole(waiting["pending"])
+    if waiting["pending"]:
+        oldest = age(timedelta(seconds=waiting["oldest_pending_s"]))
+        waits = _("%(n)s, il più vecchio da %(time)s") % {"n": waits, "time": oldest}
+    pending = changelist(RawOperazione, stato__exact=RawOperazione.Stato.PENDING)
+    lines = [
+        Line(_("Ultimo trasferimento"), ran, change_page(EsecuzioneEtl, run.pk) if run else ""),
+        Line(_("Record da trasferire"), waits, pending),
+        Line(_("Worker"), _("attivo") if beats else _("fermo"), kind="" if beats else "error"),
+    ]
+    for name, label in (("postgresql", "PostgreSQL"), ("mysql", "MySQL")):
+        answers = reader.databases[name]
+        told = _("risponde") if answers else _("non risponde")
+        lines.append(Line(label, told, kind="" if answers else "error"))
+    return Tile(kind, state, lines=lines, needs=needs)
 
 
-def problem_words(problem: Problem) -> str:
+def flow_state(
+    problems: list[health.Problem], run: EsecuzioneEtl | None, *, beats: bool
+) -> tuple[str, str]:
+    """Kind and word; ``run``: the newest transfer, ``beats``: whether a worker lives."""
+    if problems:
+        return "error", _("Non scorre")
+    if run is None:
+        return "waiting", _("Mai partito")
+    if not beats:
+        return "warning", _("Worker fermo")
+    if run.stato in (Stato.ERRORE, Stato.INTERROTTA):
+        return "warning", _("Ultimo non riuscito")
+    return "ok", _("Scorre")
+
+
+def problem_words(problem: health.Problem) -> str:
     """The sentence in the reader's language; that of the problem itself is Italian."""
     sentences = {
         "postgresql": _("PostgreSQL non risponde: i record non si possono ricevere."),
@@ -95,48 +163,6 @@ def problem_words(problem: Problem) -> str:
         "ordini": _("Nessun aggiornamento degli ordini riuscito da più di 75 minuti."),
     }
     return sentences.get(problem.codice, problem.messaggio)
-
-
-def flow_tile(flow: Flow) -> Tile:
-    url = changelist("ingestion_esecuzioneetl")
-    needs = [Need("error", problem_words(problem), url) for problem in flow.problems]
-    if flow.unverified:
-        found = changelist("ingestion_esecuzioneetl", tipo__exact=EsecuzioneEtl.Tipo.VERIFICA)
-        needs.append(Need("error", _("La verifica ha trovato qualcosa che non torna."), found))
-    if flow.problems:
-        kind, state = "error", _("Non scorre")
-    elif flow.last_run is None:
-        kind, state = "waiting", _("Mai partito")
-    elif flow.worker_beat is None:
-        kind, state = "warning", _("Worker fermo")
-    elif flow.last_run.stato in (EsecuzioneEtl.Stato.ERRORE, EsecuzioneEtl.Stato.INTERROTTA):
-        kind, state = "warning", _("Ultimo non riuscito")
-    else:
-        kind, state = "ok", _("Scorre")
-    return Tile(_("Flusso dei dati"), url, kind, state, lines=_flow_lines(flow, url), needs=needs)
-
-
-def _flow_lines(flow: Flow, url: str) -> list[Line]:
-    run = flow.last_run
-    ran = f"{short_time(run.iniziata_il)} · {run.get_stato_display()}" if run else EMPTY
-    pending = changelist("ingestion_rawoperazione", stato__exact=RawOperazione.Stato.PENDING)
-    waits = f"{whole(flow.pending)}"
-    if flow.oldest_pending is not None:
-        waits = _("%(n)s, il più vecchio da %(time)s") % {
-            "n": waits,
-            "time": age(flow.oldest_pending),
-        }
-    answers = {True: _("risponde"), False: _("non risponde")}
-    beat = _("attivo") if flow.worker_beat else _("fermo")
-    return [
-        Line(_("Ultimo trasferimento"), ran, f"{url}{run.pk}/change/" if run else ""),
-        Line(_("Record da trasferire"), waits, pending),
-        Line(_("Worker"), beat, kind="" if flow.worker_beat else "error"),
-        *(
-            Line(label, answers[flow.databases[name]], kind="" if flow.databases[name] else "error")
-            for name, label in (("postgresql", "PostgreSQL"), ("mysql", "MySQL"))
-        ),
-    ]
 
 
 def short_time(moment: datetime | None) -> str:
@@ -153,138 +179,102 @@ def age(lasted: timedelta) -> str:
     return _("%(n)s giorni") % {"n": whole(minutes // (24 * 60))}
 
 
-# --- Rejected rows ------------------------------------------------------------------------
+# --- What people have to do ---------------------------------------------------------------
 
 
-def rejected_tile(rejected: Rejected) -> Tile:
-    url = changelist("ingestion_rawoperazione", errori="da_gestire")
-    title, number = _("Record rifiutati"), whole(rejected.numero)
-    if not rejected.numero:
-        return Tile(title, url, "ok", _("Nessuno"), number)
+@tile(RawOperazione, gettext_lazy("Record rifiutati"), errori="da_gestire")
+def rejected(reader: Reader, url: str) -> Tile:
+    count, oldest = staging.rejected()
+    number = whole(count)
+    if not count:
+        return Tile("ok", _("Nessuno"), number)
     text = ngettext(
         "%(n)s record rifiutato da correggere o rimettere in coda",
         "%(n)s record rifiutati da correggere o rimettere in coda",
-        rejected.numero,
+        count,
     )
-    return Tile(
-        title,
-        url,
-        "error",
-        _("Da rivedere"),
-        number,
-        lines=[Line(_("Il più vecchio"), short_time(rejected.dal))],
-        needs=[Need("error", text % {"n": number}, url)],
-    )
+    lines = [Line(_("Il più vecchio"), short_time(oldest))]
+    needs = [Need("error", text % {"n": number}, url)]
+    return Tile("error", _("Da rivedere"), number, lines=lines, needs=needs)
 
 
-# --- Anomalies ----------------------------------------------------------------------------
-
-
-def anomalies_tile(kinds: list[KindCount], last_day: int) -> Tile:
-    """``last_day``: those of them that were raised in the last 24 hours."""
-    model = "production_anomaliaoperazione"
-    url, total = changelist(model), sum(kind.numero for kind in kinds)
-    title, number = _("Anomalie aperte"), whole(total)
+@tile(AnomaliaOperazione, gettext_lazy("Anomalie aperte"))
+def anomalies(reader: Reader, url: str) -> Tile:
+    with reader.mysql():
+        kinds = production.anomalies_by_kind()
+        last_day = production.anomalies_since(reader.now - timedelta(days=1))
+    total = sum(kind.numero for kind in kinds)
+    number = whole(total)
     if not total:
-        return Tile(title, url, "ok", _("Nessuna"), number)
-    text = ngettext("%(n)s anomalia aperta", "%(n)s anomalie aperte", total) % {"n": number}
-    shown = [
-        Line(breakable(f"{kind.id_anomalia} {kind.nome}"), whole(kind.numero),
-             changelist(model, tipo=kind.id_anomalia))
+        return Tile("ok", _("Nessuna"), number)
+    lines = [
+        Line(
+            breakable(f"{kind.id_anomalia} {kind.nome}"),
+            whole(kind.numero),
+            changelist(AnomaliaOperazione, tipo=kind.id_anomalia),
+        )
         for kind in kinds[:MOST_LINES]
-    ]  # fmt: skip
-    if rest := total - sum(kind.numero for kind in kinds[:MOST_LINES]):
-        shown.append(Line(_("Altri tipi"), whole(rest)))
-    return Tile(
-        title,
-        url,
-        "warning",
-        _("Da gestire"),
-        number,
-        _("di cui nelle ultime 24 ore: %(n)s") % {"n": whole(last_day)},
-        shown,
-        [Need("warning", text, url)],
-    )
+    ]
+    if rest := sum(kind.numero for kind in kinds[MOST_LINES:]):
+        lines.append(Line(_("Altri tipi"), whole(rest)))
+    unit = _("di cui nelle ultime 24 ore: %(n)s") % {"n": whole(last_day)}
+    text = ngettext("%(n)s anomalia aperta", "%(n)s anomalie aperte", total) % {"n": number}
+    return Tile("warning", _("Da gestire"), number, unit, lines, [Need("warning", text, url)])
 
 
-# --- Orders -------------------------------------------------------------------------------
+@tile(Ordine, gettext_lazy("Ordini in attesa"), stato__exact="IN ATTESA")
+def waiting_orders(reader: Reader, url: str) -> Tile:
+    days = settings.ORDINI_IN_RITARDO_GIORNI
+    with reader.mysql():
+        found = orders.order_figures(reader.today, days)
 
-
-def orders_tile(orders: OrderFigures, late_after_days: int) -> Tile:
-    def of(kind: str) -> str:
-        return changelist("orders_ordine", attenzione=kind)
+    def those(attention: str) -> str:
+        return changelist(Ordine, attenzione=attention)
 
     needs = []
-    if orders.in_ritardo:
-        late = ngettext("%(n)s ordine in ritardo", "%(n)s ordini in ritardo", orders.in_ritardo)
-        needs.append(Need("error", late % {"n": whole(orders.in_ritardo)}, of("ritardo")))
-    if orders.senza_righe:
-        empty = ngettext("%(n)s ordine senza righe", "%(n)s ordini senza righe", orders.senza_righe)
-        needs.append(Need("warning", empty % {"n": whole(orders.senza_righe)}, of("senza_righe")))
+    if found.in_ritardo:
+        late = ngettext("%(n)s ordine in ritardo", "%(n)s ordini in ritardo", found.in_ritardo)
+        needs.append(Need("error", late % {"n": whole(found.in_ritardo)}, those("ritardo")))
+    if found.senza_righe:
+        empty = ngettext("%(n)s ordine senza righe", "%(n)s ordini senza righe", found.senza_righe)
+        text = empty % {"n": whole(found.senza_righe)}
+        needs.append(Need("warning", text, those("senza_righe")))
     kind = needs[0].kind if needs else "ok"
     states = {"error": _("In ritardo"), "warning": _("Da rivedere"), "ok": _("In regola")}
-    waits = _("In ritardo (iniziati da almeno %(n)s giorni)") % {"n": late_after_days}
-    return Tile(
-        _("Ordini in attesa"),
-        changelist("orders_ordine", stato__exact="IN ATTESA"),
-        kind,
-        states[kind],
-        whole(orders.in_attesa),
-        lines=[
-            Line(waits, whole(orders.in_ritardo), of("ritardo")),
-            *_order_lines(orders.primi_in_ritardo),
-            Line(
-                _("Quasi completi (almeno nove pezzi su dieci)"),
-                whole(orders.quasi_completi),
-                of("quasi"),
-            ),
-            *_order_lines(orders.primi_quasi_completi),
-            Line(_("Senza righe"), whole(orders.senza_righe), of("senza_righe")),
-        ],
-        needs=needs,
-    )
-
-
-def _order_lines(orders: Iterable[OrderFigure]) -> list[Line]:
-    return [
-        Line(
-            _("Ordine %(n)s") % {"n": order.id_ordine},
-            f"{whole(order.fatti)}/{whole(order.totali)}",
-            reverse("admin:orders_ordine_change", args=[order.id_ordine]),
-            "detail",
-        )
-        for order in orders
+    late = _("In ritardo (iniziati da almeno %(n)s giorni)") % {"n": days}
+    nearly = _("Quasi completi (almeno nove pezzi su dieci)")
+    lines = [
+        Line(late, whole(found.in_ritardo), those("ritardo")),
+        *map(_order_line, found.primi_in_ritardo),
+        Line(nearly, whole(found.quasi_completi), those("quasi")),
+        *map(_order_line, found.primi_quasi_completi),
+        Line(_("Senza righe"), whole(found.senza_righe), those("senza_righe")),
     ]
+    return Tile(kind, states[kind], whole(found.in_attesa), lines=lines, needs=needs)
 
 
-# --- Stock --------------------------------------------------------------------------------
+def _order_line(order: orders.OrderFigure) -> Line:
+    name = _("Ordine %(n)s") % {"n": order.id_ordine}
+    made = f"{whole(order.fatti)}/{whole(order.totali)}"
+    return Line(name, made, change_page(Ordine, order.id_ordine), "detail")
 
 
-def stock_tile(below: list[StockFigure]) -> Tile:
-    url = changelist("orders_magazzino", scorta="sotto")
-    title, number = _("Sotto la scorta minima"), whole(len(below))
+@tile(Magazzino, gettext_lazy("Sotto la scorta minima"), scorta="sotto")
+def stock(reader: Reader, url: str) -> Tile:
+    with reader.mysql():
+        below = orders.below_minimum()
+    number = whole(len(below))
     if not below:
-        return Tile(title, url, "ok", _("Nessuna"), number)
+        return Tile("ok", _("Nessuna"), number)
+    words = _("%(have)s su %(least)s")
+    lines = [
+        Line(
+            row.articolo,
+            words % {"have": whole(row.disponibili), "least": whole(row.scorta_minima)},
+            change_page(Magazzino, row.id_magazzino),
+        )
+        for row in below[:MOST_LINES]
+    ]
     text = ngettext("%(n)s articolo sotto scorta", "%(n)s articoli sotto scorta", len(below))
-    return Tile(
-        title,
-        url,
-        "warning",
-        _("Da rifornire"),
-        number,
-        lines=[
-            Line(
-                stock.articolo,
-                _("%(have)s su %(least)s")
-                % {"have": whole(stock.disponibili), "least": whole(stock.scorta_minima)},
-                reverse("admin:orders_magazzino_change", args=[stock.id_magazzino]),
-            )
-            for stock in below[:MOST_LINES]
-        ],
-        needs=[Need("warning", text % {"n": number}, url)],
-    )
-
-
-def away_tile(title: str, url: str) -> Tile:
-    """For figures of a database that does not answer: none is shown rather than an old one."""
-    return Tile(title, url, "error", _("MySQL non risponde"), EMPTY)
+    needs = [Need("warning", text % {"n": number}, url)]
+    return Tile("warning", _("Da rifornire"), number, lines=lines, needs=needs)

@@ -25,16 +25,6 @@ class RunFigure(NamedTuple):
     rimanenti: int
 
 
-class Rejected(NamedTuple):
-    """Rows in ERROR that nobody set aside: how many, and when the oldest was received.
-
-    ``dal`` is None if there is none.
-    """
-
-    numero: int
-    dal: datetime | None
-
-
 def last_transfers(number: int) -> list[RunFigure]:
     """The newest transfers, at most so many, oldest first."""
     rows = (
@@ -65,7 +55,8 @@ def _worked_until(
     return max(began, known or began)
 
 
-def rejected() -> Rejected:
+def rejected() -> tuple[int, datetime | None]:
+    """Rows in ERROR that nobody set aside: how many, and when the oldest was received."""
     rows = RawOperazione.objects.rejected()
     oldest = rows.order_by("pk").values_list("ricevuto_il", flat=True).first()
-    return Rejected(rows.order_by().count(), oldest)
+    return rows.order_by().count(), oldest

@@ -78,8 +78,7 @@ def test_back_in_the_queue_it_is_set_aside_no_more() -> None:
 def test_what_counts_and_what_no_longer_waits() -> None:
     kept, aside = make_refused(), make_refused()
     discard(aside)
-    assert figures.rejected().numero == 1
-    assert figures.rejected().dal == kept.ricevuto_il
+    assert figures.rejected() == (1, kept.ricevuto_il)
     assert RawOperazione.objects.filter(stato=Stato.ERROR).count() == 2
     assert status.staging()["error"] == 2  # the contract's own count
 
