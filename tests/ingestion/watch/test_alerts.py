@@ -3,15 +3,17 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 from django_q.models import Schedule
 
 from ingestion.models import Avviso, EsecuzioneEtl
-from ingestion.watch import alerts, health, outage_file
+from ingestion.watch import alert_store, alerts, health
 from ingestion.watch.channels import Email, Webhook
 from tests.builders import make_esecuzione
 from tests.commands import as_json, manage
@@ -229,8 +231,8 @@ def test_a_look_that_judged_before_another_one_sent_sends_nothing(late, hook, se
     settings.AVVISI_WEBHOOK = url
     look()
 
-    assert alerts._claim(seen_before, timezone.now()) is False
-    assert alerts._claim(Avviso.objects.get(), timezone.now()) is True
+    assert alert_store.claim(seen_before, timezone.now()) is False
+    assert alert_store.claim(Avviso.objects.get(), timezone.now()) is True
 
 
 def test_who_died_while_sending_is_followed_after_two_minutes(late, hook):
@@ -265,7 +267,7 @@ def test_its_outage_is_told_once_and_its_end_once(hook, postgresql_away, monkeyp
     assert [look(), look()] == [[], []]
     assert hook.events == [("inizio", "postgresql"), ("fine", "postgresql")]
     assert hook.messages[0][1]["da"] == hook.messages[1][1]["da"]
-    assert not outage_file.exists(tmp_path)
+    assert not (tmp_path / alert_store.NAME).exists()
 
 
 def test_its_outage_ends_no_other_alert(late, hook, postgresql_away, monkeypatch):
@@ -294,13 +296,47 @@ def test_its_messages_are_tried_again_too(hook, postgresql_away, monkeypatch, st
 
 
 def test_a_damaged_file_is_no_error(hook, postgresql_away, tmp_path):
-    (tmp_path / outage_file.NAME).write_text("{")
+    (tmp_path / alert_store.NAME).write_text("{")
     postgresql_away()
 
     assert [look(), look()] == [["postgresql"]] * 2
     assert hook.events == [("inizio", "postgresql")]
-    kept = json.loads((tmp_path / outage_file.NAME).read_text())
+    (kept,) = json.loads((tmp_path / alert_store.NAME).read_text())
     assert (kept["codice"], kept["inizio_inviato"]) == ("postgresql", ["webhook"])
+
+
+def test_what_postgresql_cannot_write_is_told_all_the_same(late, hook, tmp_path):
+    """Once, and so is its end, though it is writable again by then."""
+    with read_only():
+        assert [look(), look()] == [["transfer"]] * 2
+        assert hook.events == [("inizio", "transfer")]
+    look()
+    assert not Avviso.objects.exists()
+    assert (tmp_path / alert_store.NAME).exists()
+
+    success(0)
+    assert [look(), look()] == [[], []]
+    assert hook.events == [("inizio", "transfer"), ("fine", "transfer")]
+    assert not (tmp_path / alert_store.NAME).exists()
+
+
+@contextmanager
+def read_only():
+    """Connections to PostgreSQL take no writes."""
+
+    def refuse_writes(connection, **kwargs):
+        statement = {
+            "sqlite": "PRAGMA query_only = on",
+            "postgresql": "SET default_transaction_read_only = on",
+        }.get(connection.vendor)
+        if statement and connection.alias == "default":
+            connection.cursor().execute(statement)
+
+    connection_created.connect(refuse_writes)
+    connections["default"].close()
+    yield
+    connection_created.disconnect(refuse_writes)
+    connections["default"].close()
 
 
 def test_a_folder_that_cannot_be_written_fails_nobody(hook, postgresql_away, settings, tmp_path):
