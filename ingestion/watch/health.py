@@ -1,5 +1,5 @@
 """What is wrong with the flow now: judged when read, by whoever reads, so that it shows also when
-the worker is dead (issue "Missed runs", reliability.md).
+the worker is dead.
 
 The one list of problems behind ``/status`` (``in_ritardo``), ``check_etl``, the start page and the
 alerts.
@@ -7,7 +7,7 @@ alerts.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -65,7 +65,11 @@ def problems(databases: dict[str, bool] | None = None) -> list[Problem]:
     if POSTGRESQL in away:
         return [Problem(name, AWAY_SENTENCES[name], now) for name in away]
     try:
-        return [*_away(away, now), *_worker_problem(now), *_late(now)]
+        # Away since whoever sends the alerts noticed it first.
+        open_alerts = Avviso.objects.filter(finito_il=None)
+        noticed = dict(open_alerts.values_list("codice", "iniziato_il"))
+        found = [Problem(name, AWAY_SENTENCES[name], noticed.get(name, now)) for name in away]
+        return [*found, *_worker_problem(now), *_late(now)]
     except DatabaseError:  # it went away in this very moment
         connections["default"].close()
         return [Problem(POSTGRESQL, AWAY_SENTENCES[POSTGRESQL], now)]
@@ -92,35 +96,20 @@ def reachable(alias: str) -> bool:
     statement, a minute.
     """
     connection = connections[alias]
+    limits = {"connect_timeout": ANSWERS_WITHIN_SECONDS}
+    if connection.vendor == "mysql":
+        limits |= dict.fromkeys(("read_timeout", "write_timeout"), ANSWERS_WITHIN_SECONDS)
     try:
         with connection.wrap_database_errors:
             if connection.vendor == "sqlite":
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
+                connection.cursor().execute("SELECT 1")
             else:
-                _ask(connection)
+                parameters = connection.get_connection_params() | limits
+                connection.get_new_connection(parameters).close()
     except DatabaseError:
         connection.close()
         return False
     return True
-
-
-def _ask(connection: Any) -> None:
-    limits = {"connect_timeout": ANSWERS_WITHIN_SECONDS}
-    if connection.vendor == "mysql":
-        limits |= {
-            "read_timeout": ANSWERS_WITHIN_SECONDS,
-            "write_timeout": ANSWERS_WITHIN_SECONDS,
-        }
-    raw = connection.get_new_connection(connection.get_connection_params() | limits)
-    raw.close()
-
-
-def _away(names: list[str], now: datetime) -> Iterator[Problem]:
-    """Since when it is away: since whoever sends the alerts noticed it first."""
-    noticed = dict(Avviso.objects.filter(finito_il=None).values_list("codice", "iniziato_il"))
-    for name in names:
-        yield Problem(name, AWAY_SENTENCES[name], noticed.get(name, now))
 
 
 # --- The worker -----------------------------------------------------------------------------
@@ -133,49 +122,39 @@ def worker_beat() -> datetime | None:
 
 def _worker_problem(now: datetime) -> Iterator[Problem]:
     """Work that should have begun long ago, while nothing runs: the worker is deaf, or dead."""
-    waiting = [moment for moment in (_oldest_task(now), _overdue(now)) if moment]
-    if waiting and not _any_run_lives():
+    limit = now - DEAF_AFTER
+    waiting = [moment for moment in (_oldest_task(limit), _overdue(limit)) if moment]
+    if waiting and not any(living_run(tipo, settings.RUN_DEAD_AFTER) for tipo in Tipo):
         told = "è sordo: è acceso ma non prende" if worker_beat() else "è fermo: nessuno prende"
         yield Problem("worker", f"Il worker {told} i lavori in coda.", min(waiting))
 
 
-def _any_run_lives() -> bool:
-    return any(living_run(tipo, settings.RUN_DEAD_AFTER) for tipo in Tipo)
-
-
-def _oldest_task(now: datetime) -> datetime | None:
-    """Since when the oldest task waits, if for longer than ``DEAF_AFTER``.
+def _oldest_task(limit: datetime) -> datetime | None:
+    """Since when the oldest task waits, if since before ``limit``.
 
     A task's ``lock`` is the moment it was queued until a cluster takes it, then the moment until
     which it is that cluster's. A deaf cluster goes on taking a few into its own memory, where no
-    process fetches them.
+    process fetches them. What a cluster that is gone took is not waited for: it comes back by
+    itself when its lock ends.
     """
-    limit = now - DEAF_AFTER
     untaken = OrmQ.objects.filter(lock__lt=limit).aggregate(oldest=Min("lock"))["oldest"]
-    return untaken or _oldest_unfetched(limit)
-
-
-def _oldest_unfetched(limit: datetime) -> datetime | None:
-    """Among the tasks that a living cluster took and still holds unfetched. What a cluster that is
-    gone took is not theirs to run: it comes back by itself when its lock ends.
-    """
     born = [stat.tob for stat in Stat.get_all() if stat.task_q_size]
-    if not born:
-        return None
+    if untaken or not born:
+        return untaken
     lasting = timedelta(seconds=Conf.RETRY)
     taken = OrmQ.objects.filter(lock__gte=min(born) + lasting, lock__lt=limit + lasting)
-    oldest: datetime | None = taken.aggregate(oldest=Min("lock"))["oldest"]
-    return oldest - lasting if oldest else None
+    unfetched: datetime | None = taken.aggregate(oldest=Min("lock"))["oldest"]
+    return unfetched - lasting if unfetched else None
 
 
-def _overdue(now: datetime) -> datetime | None:
+def _overdue(limit: datetime) -> datetime | None:
     """When the first scheduled job that no cluster put in the queue was due; paused ones wait.
 
     A cluster reads the timetable every half minute: one that was just started gets its time.
     """
-    if any(stat.tob > now - DEAF_AFTER for stat in Stat.get_all()):
+    if any(stat.tob > limit for stat in Stat.get_all()):
         return None
-    schedules = Schedule.objects.exclude(repeats=0).filter(next_run__lt=now - DEAF_AFTER)
+    schedules = Schedule.objects.exclude(repeats=0).filter(next_run__lt=limit)
     return schedules.aggregate(first=Min("next_run"))["first"]
 
 

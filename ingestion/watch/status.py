@@ -46,15 +46,14 @@ def overview() -> dict[str, Any]:
 def staging() -> dict[str, int]:
     """Rows of ``raw_operazione`` by state; ``oldest_pending_s`` is 0 when none waits."""
     now = timezone.now()
-    rows = RawOperazione.objects
-    pending = rows.filter(stato=RawOperazione.Stato.PENDING)
+    rows, states = RawOperazione.objects, RawOperazione.Stato
+    pending = rows.filter(stato=states.PENDING)
     oldest = pending.aggregate(oldest=Min("ricevuto_il"))["oldest"]
+    processed = rows.filter(stato=states.PROCESSED, elaborato_il__gt=now - timedelta(hours=24))
     return {
         "pending": pending.count(),
-        "processed_24h": rows.filter(
-            stato=RawOperazione.Stato.PROCESSED, elaborato_il__gt=now - timedelta(hours=24)
-        ).count(),
-        "error": rows.filter(stato=RawOperazione.Stato.ERROR).count(),
+        "processed_24h": processed.count(),
+        "error": rows.filter(stato=states.ERROR).count(),
         "oldest_pending_s": int((now - oldest).total_seconds()) if oldest else 0,
     }
 
