@@ -16,13 +16,9 @@ from django.utils.translation import ngettext
 
 from etlportal.api import keys
 from etlportal.audit.record import user_of
-from etlportal.lists.pages import (
-    DateRangeFilter,
-    FastListAdmin,
-    ReadOnlyAdmin,
-    badge,
-    moment_column,
-)
+from etlportal.lists.columns import badge, moment_column
+from etlportal.lists.filters import DateRangeFilter
+from etlportal.lists.pages import FastListAdmin, ReadOnlyAdmin
 from etlportal.models import ChiaveApi, Permesso, VoceAudit
 from etlportal.roles import ROLES
 

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.lists import saved_filters
-from etlportal.lists.pages import EMPTY
+from etlportal.lists.columns import EMPTY
 from etlportal.today import page
 from ingestion.runs.failures import Failure, classify
 

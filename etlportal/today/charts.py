@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from etlportal.lists.columns import EMPTY
 from etlportal.lists.drawing import (
     BASELINE,
     Chart,
@@ -22,7 +23,6 @@ from etlportal.lists.drawing import (
     decimal,
     whole,
 )
-from etlportal.lists.pages import EMPTY
 from etlportal.today.runs import CELLS, Cell, Kind
 from etlportal.today.strip import MachineStrip, State
 from etlportal.today.window import Window

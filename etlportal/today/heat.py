@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
+from etlportal.lists.columns import breakable
 from etlportal.lists.drawing import whole
-from etlportal.lists.pages import breakable
 from production.figures import PieceKindCount
 
 MOST_PIECES = 12

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from etlportal.lists.drawing import Chart
-from etlportal.lists.pages import FIRST_DAY, midnight
+from etlportal.lists.filters import FIRST_DAY, midnight
 from etlportal.today import charts, heat
 from etlportal.today.reader import MySqlAway, Reader, changelist
 from etlportal.today.runs import CELLS, cells

@@ -16,8 +16,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from etlportal.lists.columns import EMPTY, breakable
 from etlportal.lists.drawing import whole
-from etlportal.lists.pages import EMPTY, breakable
 from etlportal.today.reader import MySqlAway, Reader, change_page, changelist
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from ingestion.watch import figures as staging

@@ -29,19 +29,17 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from etlportal.lists.pages import (
+from etlportal.lists.columns import (
     EMPTY,
     Column,
-    DateRangeFilter,
-    GivenTextFilter,
-    ReadOnlyAdmin,
     badge,
     label_of,
     moment_column,
     readable_duration,
-    row_number,
     short_column,
 )
+from etlportal.lists.filters import DateRangeFilter, GivenTextFilter, row_number
+from etlportal.lists.pages import ReadOnlyAdmin
 from ingestion import runs
 from ingestion.admin import provenance
 from ingestion.models import MAX_MOTIVO, EsecuzioneEtl, LottoRicevuto, RawOperazione

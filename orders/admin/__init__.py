@@ -25,16 +25,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from etlportal.lists.columns import EMPTY, badge, moment_column
 from etlportal.lists.drawing import Chart
-from etlportal.lists.pages import (
-    EMPTY,
-    EditableAdmin,
-    FastListAdmin,
-    NumberSearchMixin,
-    ReadOnlyAdmin,
-    badge,
-    moment_column,
-)
+from etlportal.lists.pages import EditableAdmin, FastListAdmin, NumberSearchMixin, ReadOnlyAdmin
 from ingestion.admin import may_start_runs, start_run
 from ingestion.models import EsecuzioneEtl
 from orders import figures, services

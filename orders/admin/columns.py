@@ -16,18 +16,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.pages import (
-    EMPTY,
-    Column,
+from etlportal.lists.columns import EMPTY, Column, badge, label_of, moment_column
+from etlportal.lists.filters import (
     DateRangeFilter,
+    GivenTextFilter,
     TextFilter,
-    badge,
-    label_of,
     matching,
-    moment_column,
     row_number,
 )
-from ingestion.admin import GivenTextFilter
 from ingestion.models import RawOperazione
 from orders.models import Cliente, MovimentoMagazzino, MovimentoProduzione, Ordine
 from orders.rules import PIECE

@@ -12,16 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.pages import (
-    EMPTY,
-    EditableAdmin,
-    NumberSearchMixin,
-    ReadOnlyAdmin,
-    ReadOnlyMixin,
-    badge,
-    moment_column,
-    readable_duration,
-)
+from etlportal.lists.columns import EMPTY, badge, moment_column, readable_duration
+from etlportal.lists.pages import EditableAdmin, NumberSearchMixin, ReadOnlyAdmin, ReadOnlyMixin
 from production.admin import anomalies as anomaly_admin
 from production.admin import provenance
 from production.admin.filters import (

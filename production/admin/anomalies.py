@@ -17,14 +17,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.pages import (
-    EMPTY,
-    NumberSearchMixin,
-    ReadOnlyAdmin,
-    breakable,
-    moment_column,
-    short_column,
-)
+from etlportal.lists.columns import EMPTY, breakable, moment_column, short_column
+from etlportal.lists.pages import NumberSearchMixin, ReadOnlyAdmin
 from production.admin import provenance
 from production.admin.filters import (
     AnomaliaMacchinarioFilter,

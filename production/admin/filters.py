@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.pages import (
+from etlportal.lists.filters import (
     DateRangeFilter,
     GivenTextFilter,
     MasterDataFilter,

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from etlportal.lists.columns import EMPTY, plant_time
 from etlportal.lists.drawing import BASELINE, Chart, Key, Plot, Table
-from etlportal.lists.pages import EMPTY, plant_time
 from production.anomalies.measures import IMPLAUSIBLE, MEASURES, Measure, number_in, readable
 from production.models import AnomaliaOperazione, Operazione, Pezzo
 

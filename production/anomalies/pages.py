@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from etlportal.lists.pages import EMPTY, badge, plant_time, row_number
+from etlportal.lists.columns import EMPTY, badge, plant_time
+from etlportal.lists.filters import row_number
 from production.anomalies import work as anomaly_work
 from production.anomalies.work import MOST_AT_ONCE, Act, Outcome, Refusal, Seen
 from production.models import MAX_NOTA, AnomaliaOperazione, StoriaAnomalia

@@ -12,7 +12,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from etlportal.lists.pages import plant_time
+from etlportal.lists.columns import plant_time
 from production.anomalies.measures import (
     DURATA,
     MEASURES,
