@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from etlportal.api import keys
 from etlportal.audit.record import user_of
-from etlportal.lists.columns import badge, moment_column
+from etlportal.lists.columns import Column, badge, plant_time
 from etlportal.lists.filters import DateRangeFilter
 from etlportal.lists.pages import FastListAdmin, ReadOnlyAdmin
 from etlportal.models import ChiaveApi, Permesso, VoceAudit
@@ -55,10 +55,10 @@ class ChiaveApiAdmin(FastListAdmin):
         "identificativo",
         "scopes",
         "state",
-        moment_column(ChiaveApi, "creata_il"),
+        Column.of(ChiaveApi, "creata_il", plant_time),
         "creata_da",
-        moment_column(ChiaveApi, "scade_il"),
-        moment_column(ChiaveApi, "ultimo_uso"),
+        Column.of(ChiaveApi, "scade_il", plant_time),
+        Column.of(ChiaveApi, "ultimo_uso", plant_time),
     )
     fields = ("nome", "permessi", "scade_il")
     actions = ("revoke",)
@@ -138,7 +138,7 @@ class DayFilter(DateRangeFilter):
 @admin.register(VoceAudit)
 class VoceAuditAdmin(ReadOnlyAdmin):
     list_display = (
-        moment_column(VoceAudit, "quando"),
+        Column.of(VoceAudit, "quando", plant_time),
         "chi",
         "azione",
         "oggetto",

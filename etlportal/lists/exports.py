@@ -8,17 +8,16 @@ is limited to ``XLSX_LIMIT`` rows, and says so.
 Files speak Italian whatever the language of the page: two of the same list can be put together.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from tempfile import TemporaryFile
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied
-from django.db.models import Model
+from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -31,6 +30,7 @@ from django.utils.translation import override
 from django.views.decorators.http import require_GET
 
 from etlportal.audit.record import record, user_of
+from etlportal.lists.columns import Column, Value
 from etlportal.lists.export_files import MARK, Cell, Row, cell, csv_text, write_xlsx
 from etlportal.lists.export_rows import key_batches
 
@@ -39,18 +39,8 @@ XLSX_LIMIT = 100_000
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LANGUAGE = "it"
 
-# A column of a file: its heading, and the attribute of the row that it shows, or a function of it.
-Source = str | Callable[[Any], Any]
-FileColumn = tuple[Any, Callable[[Any], Any]]
-
 
 class ExportMixin(admin.ModelAdmin):
-    """``export_columns``: for a column of the list that shows several values, or one of another
-    kind than it is, the columns of the file in its place, as (heading, source); none leaves it out.
-    """
-
-    export_columns: ClassVar[Mapping[str, Sequence[tuple[Any, Source]]]] = {}
-
     def note_rows(self, rows: list[Any]) -> None:
         """Sets on rows that were read what the columns need beside them."""
 
@@ -164,38 +154,20 @@ class FileOfList:
         return lines
 
 
-def file_columns(model_admin: ExportMixin, request: HttpRequest) -> Iterator[FileColumn]:
-    """The columns of the list, with values in place of what is drawn of them."""
+def file_columns(model_admin: ExportMixin, request: HttpRequest) -> Iterator[tuple[Any, Value]]:
+    """(label, value) of each column of the list; of a mere name, what the row holds under it."""
     for entry in model_admin.get_list_display(request):
-        name = entry if isinstance(entry, str) else entry.__name__
-        if name in model_admin.export_columns:
-            for heading, source in model_admin.export_columns[name]:
-                yield heading, source if callable(source) else partial(_attribute, source)
+        if isinstance(entry, Column):
+            yield from entry.file_columns()
         else:
-            heading = label_for_field(entry, model_admin.model, model_admin)
-            yield heading, _value_of(model_admin, entry, name)
+            label = label_for_field(entry, model_admin.model, model_admin)
+            yield label, partial(_named_value, model_admin, entry)
 
 
-def _attribute(name: str, row: Any) -> Any:
-    return getattr(row, name)
-
-
-def _value_of(model_admin: ExportMixin, entry: Any, name: str) -> Callable[[Any], Any]:
-    """How a column is read from a row: as the row holds it where it shows one of its fields."""
-    field = _field(model_admin.model, name)
-    if field is None:
-        return lambda row: lookup_field(entry, row, model_admin)[2]
-    if field.choices:
-        return lambda row: getattr(row, f"get_{name}_display")()
-    drawn_as_key = field.is_relation and callable(entry)
-    return partial(_attribute, field.attname if drawn_as_key else name)
-
-
-def _field(model: type[Model], name: str) -> Any:
-    try:
-        return model._meta.get_field(name)
-    except FieldDoesNotExist:
-        return None
+def _named_value(model_admin: ExportMixin, name: str, row: Any) -> Any:
+    """Of a field, or of a method of the admin; a choice in words."""
+    field, _attribute, value = lookup_field(name, row, model_admin)
+    return getattr(row, f"get_{name}_display")() if field and field.choices else value
 
 
 # --- The two kinds of file ------------------------------------------------------------------

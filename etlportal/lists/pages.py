@@ -14,6 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from etlportal.lists.columns import Column
 from etlportal.lists.exports import ExportMixin
 from etlportal.lists.filters import DateRangeFilter, FormFilter, matching, row_number
 
@@ -106,7 +107,10 @@ class FastChangeList(ChangeList):
 
 
 class FastListAdmin(ExportMixin):
-    """``list_defer``: columns that the list does not need and the detail page does."""
+    """``list_defer``: columns that the list does not need and the detail page does.
+
+    A list is sorted by the fields that ``sortable_by`` names and by each ``Column`` that says so.
+    """
 
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -115,9 +119,17 @@ class FastListAdmin(ExportMixin):
     ordering: ClassVar[Any] = ("-pk",)
     sortable_by: ClassVar[Any] = ()
     list_defer: ClassVar[Sequence[str]] = ()
+    # Of names and columns; django-stubs knows names only.
+    fields: ClassVar[Any] = None
+    fieldsets: ClassVar[Any] = None
+    readonly_fields: ClassVar[Any] = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FastChangeList
+
+    def get_sortable_by(self, request: HttpRequest) -> Sequence[Any]:
+        columns = [entry for entry in self.get_list_display(request) if isinstance(entry, Column)]
+        return (*super().get_sortable_by(request), *(column for column in columns if column.sort))
 
 
 class ReadOnlyMixin:

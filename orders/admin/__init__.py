@@ -6,6 +6,7 @@ orders job changes the others at the same time.
 """
 
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -25,10 +26,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from etlportal.lists.columns import EMPTY, badge, moment_column
+from etlportal.lists.columns import EMPTY, Column, badge, link, plant_day, plant_time
 from etlportal.lists.drawing import Chart
 from etlportal.lists.pages import EditableAdmin, FastListAdmin, NumberSearchMixin, ReadOnlyAdmin
-from ingestion.admin import may_start_runs, start_run
+from ingestion.admin.runs import may_start_runs, start_run
 from ingestion.models import EsecuzioneEtl
 from orders import figures, services
 from orders.admin import charts, provenance
@@ -58,10 +59,8 @@ from orders.admin.columns import (
     OrdineFilter,
     ScortaPezzoFilter,
     SottoScortaFilter,
-    day_column,
     note_staged,
     order_stock_table,
-    pieces_produced,
     production_table,
     progress,
     state_badge,
@@ -75,7 +74,8 @@ from orders.models import (
     Ordine,
     PezzoOrdine,
 )
-from production.admin import OperazioneInline, PezzoFilter
+from production.admin.filters import PezzoFilter
+from production.admin.operations import OperazioneInline
 from production.admin.provenance import PanelsMixin, ProvenanceMixin, Step, of_operation
 from production.models import Operazione
 
@@ -206,21 +206,34 @@ class RigaInline(OperazioneInline, admin.TabularInline):
 # --- Orders -------------------------------------------------------------------------------
 
 
-def pieces_made(order: Any) -> int | None:
+def _pieces_made(order: Any) -> int | None:
     """None for an order without lines."""
     if order.pezzi_totali is None:
         return None
     return int(order.pezzi_totali - order.pezzi_rimanenti)
 
 
-DATA_INIZIO = day_column(Ordine, "data_inizio")
-DATA_FINE = day_column(Ordine, "data_fine")
-CONFERMATO = moment_column(Ordine, "confermato_il")
+def _progress(order: Any) -> SafeString:
+    if order.pezzi_totali is None:
+        return badge("warning", _("Senza righe"))
+    return progress(order.pezzi_totali - order.pezzi_rimanenti, order.pezzi_totali)
+
+
+STATO = Column("stato_badge", _("stato"), state_badge)
+AVANZAMENTO = Column(
+    "avanzamento",
+    _("fatti / ordinati"),
+    _progress,
+    in_files=((_("fatti"), _pieces_made), (_("ordinati"), attrgetter("pezzi_totali"))),
+)
+DATA_INIZIO = Column.of(Ordine, "data_inizio", plant_day, sort=True)
+DATA_FINE = Column.of(Ordine, "data_fine", plant_day, sort=True)
+CONFERMATO = Column.of(Ordine, "confermato_il", plant_time)
 
 
 @admin.register(Ordine)
 class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
-    list_display = ("id_ordine", "cliente", "stato_badge", "avanzamento", DATA_INIZIO, DATA_FINE)
+    list_display = ("id_ordine", "cliente", STATO, AVANZAMENTO, DATA_INIZIO, DATA_FINE)
     list_select_related = ("cliente",)
     list_filter = (
         "stato",
@@ -230,14 +243,11 @@ class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
         ClienteFilter,
         GivenClienteFilter,
     )
-    sortable_by = ("id_ordine", DATA_INIZIO, DATA_FINE)
+    sortable_by = ("id_ordine",)
     search_help_text = _("Numero dell'ordine.")
     autocomplete_fields = ("cliente",)
-    readonly_fields = ("stato_badge", "avanzamento", DATA_INIZIO, DATA_FINE, CONFERMATO)
+    readonly_fields = (STATO, AVANZAMENTO, DATA_INIZIO, DATA_FINE, CONFERMATO)
     actions = None
-    export_columns = {
-        "avanzamento": ((_("fatti"), pieces_made), (_("ordinati"), "pezzi_totali")),
-    }
 
     # --- What is shown ---
 
@@ -261,21 +271,11 @@ class OrdineAdmin(NumberSearchMixin, TablesMixin, FastListAdmin):
         note_staged([order] if order else [])
         return order
 
-    @admin.display(description=_("stato"))
-    def stato_badge(self, order: Ordine) -> SafeString:
-        return state_badge(order)
-
-    @admin.display(description=_("fatti / ordinati"))
-    def avanzamento(self, order: Any) -> SafeString:
-        if order.pezzi_totali is None:
-            return badge("warning", _("Senza righe"))
-        return progress(order.pezzi_totali - order.pezzi_rimanenti, order.pezzi_totali)
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         if obj is None:
             return ("cliente", "data_inizio")
         start = "data_inizio" if self.has_change_permission(request, obj) else DATA_INIZIO
-        shown = ("stato_badge", "avanzamento", "cliente", start, DATA_FINE)
+        shown = (STATO, AVANZAMENTO, "cliente", start, DATA_FINE)
         return (*shown, CONFERMATO) if obj.confermato_il else shown
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[type[Any]]:
@@ -420,7 +420,7 @@ def may_change(request: HttpRequest) -> bool:
 # --- Stock --------------------------------------------------------------------------------
 
 
-AGGIORNATO = moment_column(Magazzino, "data_ultimo_aggiornamento")
+AGGIORNATO = Column.of(Magazzino, "data_ultimo_aggiornamento", plant_time, sort=True)
 CHART_DAYS = 30
 
 
@@ -547,7 +547,6 @@ class MagazzinoAdmin(TablesMixin, EditableAdmin):
 @admin.register(MovimentoProduzione)
 class MovimentoProduzioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
     list_display = PRODUCTION_COLUMNS
-    export_columns = {"prodotti": ((_("prodotti"), pieces_produced),)}
     list_filter = ("esito", MovimentoFilter, PezzoFilter, OrdineFilter, GivenEsecuzioneFilter)
     fields = PRODUCTION_COLUMNS
     readonly_fields = PRODUCTION_COLUMNS
@@ -577,17 +576,19 @@ class MovimentoMagazzinoAdmin(ProvenanceMixin, ReadOnlyAdmin):
 # --- Customers ----------------------------------------------------------------------------
 
 
+def _orders_of(row: Cliente) -> SafeString:
+    url = reverse("admin:orders_ordine_changelist", query={"id_cliente": row.pk})
+    return link(url, gettext("Mostra gli ordini"))
+
+
+ORDINI = Column("vai_ordini", _("ordini"), _orders_of, in_files=())
+
+
 @admin.register(Cliente)
 class ClienteAdmin(EditableAdmin):
     search_fields = ("nome", "partita_iva")
-    list_display = ("nome", "partita_iva", "vai_ordini")
-    export_columns = {"vai_ordini": ()}
-    readonly_fields = ("vai_ordini",)
+    list_display = ("nome", "partita_iva", ORDINI)
+    readonly_fields = (ORDINI,)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        return ("nome", "partita_iva", *(("vai_ordini",) if obj else ()))
-
-    @admin.display(description=_("ordini"))
-    def vai_ordini(self, row: Cliente) -> SafeString:
-        url = reverse("admin:orders_ordine_changelist", query={"id_cliente": row.pk})
-        return format_html('<a href="{}">{}</a>', url, gettext("Mostra gli ordini"))
+        return ("nome", "partita_iva", *((ORDINI,) if obj else ()))

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from etlportal.lists.columns import Column
 from orders import services
 from orders.admin.columns import progress, state_of, table
 from orders.models import MovimentoMagazzino, Ordine, PezzoOrdine
@@ -135,19 +136,15 @@ ORDER_ACTS = (CANCEL, REOPEN)
 
 
 def lines_table(lines: QuerySet[PezzoOrdine], act: OrderAct) -> dict[str, Any]:
-    @admin.display(description=_("pezzo"))
-    def piece(line: PezzoOrdine) -> str:
-        return str(line.pezzo)
-
-    @admin.display(description=_("fatti / ordinati"))
     def made(line: PezzoOrdine) -> SafeString:
         return progress(line.quantita_totale - line.quantita_rimanente, line.quantita_totale)
 
-    @admin.display(description=act.returned)
-    def pieces(line: PezzoOrdine) -> int:
-        return act.pieces(line)
-
-    return table(_("Righe"), (piece, made, pieces), lines, empty=_("L'ordine non ha righe."))
+    columns = (
+        Column("pezzo", _("pezzo"), lambda line: str(line.pezzo)),
+        Column("fatti", _("fatti / ordinati"), made),
+        Column("pezzi", act.returned, act.pieces),
+    )
+    return table(_("Righe"), columns, lines, empty=_("L'ordine non ha righe."))
 
 
 # --- Making an order -----------------------------------------------------------------------

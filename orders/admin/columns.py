@@ -1,22 +1,22 @@
 """How orders, stock and their movements are shown and filtered in the admin."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.columns import EMPTY, Column, badge, label_of, moment_column
+from etlportal.lists.columns import Column, badge, link_to, plant_time, row_link
 from etlportal.lists.filters import (
     DateRangeFilter,
     GivenTextFilter,
@@ -27,7 +27,7 @@ from etlportal.lists.filters import (
 from ingestion.models import RawOperazione
 from orders.models import Cliente, MovimentoMagazzino, MovimentoProduzione, Ordine
 from orders.rules import PIECE
-from production.admin import PezzoFilter
+from production.admin.filters import PezzoFilter
 from production.vocabulary import StatoOrdine
 
 LAST_ROWS = 50  # movements shown on the page of an order or of a stock row
@@ -104,117 +104,59 @@ def progress(made: int, total: int) -> SafeString:
 # --- Columns ------------------------------------------------------------------------------
 
 
-def day_column(model: type[Model], name: str) -> Column:
-    """A list column or read-only field for a date: 22/11/2026, as the date-times beside it."""
-
-    @admin.display(description=label_of(model, name), ordering=name)
-    def column(row: Any) -> str:
-        day: date | None = getattr(row, name)
-        return date_format(day, "d/m/Y") if day else EMPTY
-
-    column.__name__ = name
-    return column
-
-
-def link_column(model: type[Model], name: str, page: str) -> Column:
-    """A column that holds another row's key, as a link to that row's ``page`` in the admin.
-
-    Works without reading that row, which may live in the other database.
-    """
-    attribute = model._meta.get_field(name).attname  # type: ignore[union-attr]
-
-    @admin.display(description=label_of(model, name))
-    def column(row: Any) -> SafeString | str:
-        key = getattr(row, attribute)
-        if key is None:
-            return EMPTY
-        return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}", args=[key]), key)
-
-    column.__name__ = name
-    return column
-
-
-def plain_column(model: type[Model], name: str) -> Column:
-    """A value as it is, for the tables that are not lists of the admin."""
-
-    @admin.display(description=label_of(model, name))
-    def column(row: Any) -> Any:
-        value = getattr(row, name)
-        return EMPTY if value in (None, "") else value
-
-    column.__name__ = name
-    return column
-
-
-ORDINE, OPERAZIONE, ESECUZIONE = (
-    "orders_ordine_change",
-    "production_operazione_change",
-    "ingestion_esecuzioneetl_change",
-)
-
-
-@admin.display(description=label_of(MovimentoProduzione, "esito"))
-def esito(row: MovimentoProduzione) -> SafeString:
-    kind = ESITO_KIND.get(MovimentoProduzione.Esito(row.esito), "waiting")
-    return badge(kind, row.get_esito_display())
-
-
-@admin.display(description=_("prodotti"))
-def prodotti(row: MovimentoProduzione) -> str:
-    """What the operation made, fractions too: a CNC cycle may make a third of a piece."""
-    whole = row.pezzi_us % PIECE == 0
-    return number_format(pieces_produced(row), 0 if whole else 2)
-
-
 def pieces_produced(row: MovimentoProduzione) -> float:
     return round(row.pezzi_us / PIECE, 2)
 
 
-@admin.display(description=_("pezzi finiti"))
-def pezzi_interi(row: MovimentoProduzione) -> int:
-    """Whole pieces counted with it, of which the fractions before may be a part."""
-    return row.pezzi
+def _produced(pezzi_us: int) -> str:
+    """What the operation made, fractions too: a CNC cycle may make a third of a piece."""
+    return number_format(round(pezzi_us / PIECE, 2), 0 if pezzi_us % PIECE == 0 else 2)
 
 
-@admin.display(description=label_of(MovimentoMagazzino, "quantita"))
-def quantita(row: MovimentoMagazzino) -> SafeString:
-    return format_html('<span class="figure">{}</span>', f"{row.quantita:+d}".replace("-", "−"))
+def _outcome(row: MovimentoProduzione) -> SafeString:
+    kind = ESITO_KIND.get(MovimentoProduzione.Esito(row.esito), "waiting")
+    return badge(kind, row.get_esito_display())
 
 
-@admin.display(description=label_of(MovimentoMagazzino, "causa"))
-def causa(row: MovimentoMagazzino) -> str:
-    return row.get_causa_display()
+def _signed(quantity: int) -> SafeString:
+    return format_html('<span class="figure">{}</span>', f"{quantity:+d}".replace("-", "−"))
 
 
-@admin.display(description=_("magazzino"))
-def magazzino(row: MovimentoMagazzino) -> SafeString:
-    """Needs ``magazzino`` selected with the row."""
-    url = reverse("admin:orders_magazzino_change", args=[row.magazzino_id])
-    return format_html('<a href="{}">{}</a>', url, row.magazzino)
-
-
-PRODUCTION_COLUMNS: tuple[Column, ...] = (
-    moment_column(MovimentoProduzione, "creato_il"),
-    link_column(MovimentoProduzione, "operazione", OPERAZIONE),
-    link_column(MovimentoProduzione, "ordine", ORDINE),
-    link_column(MovimentoProduzione, "pezzo", "production_pezzo_change"),
-    esito,
-    prodotti,
-    pezzi_interi,
-    plain_column(MovimentoProduzione, "dati"),
-    plain_column(MovimentoProduzione, "eccedenza"),
-    link_column(MovimentoProduzione, "esecuzione", ESECUZIONE),
+PRODUCTION_COLUMNS = (
+    Column.of(MovimentoProduzione, "creato_il", plant_time),
+    Column.of(MovimentoProduzione, "operazione", link_to("production_operazione")),
+    Column.of(MovimentoProduzione, "ordine", link_to("orders_ordine")),
+    Column.of(MovimentoProduzione, "pezzo", link_to("production_pezzo")),
+    Column.of(MovimentoProduzione, "esito", value=_outcome),
+    Column(
+        "prodotti",
+        _("prodotti"),
+        attrgetter("pezzi_us"),
+        _produced,
+        in_files=((_("prodotti"), pieces_produced),),
+    ),
+    # Whole pieces counted with it, of which the fractions before may be a part.
+    Column("pezzi_interi", _("pezzi finiti"), attrgetter("pezzi")),
+    Column.of(MovimentoProduzione, "dati"),
+    Column.of(MovimentoProduzione, "eccedenza"),
+    Column.of(MovimentoProduzione, "esecuzione", link_to("ingestion_esecuzioneetl")),
 )
-STOCK_COLUMNS: tuple[Column, ...] = (
-    moment_column(MovimentoMagazzino, "creato_il"),
-    magazzino,
-    quantita,
-    causa,
-    link_column(MovimentoMagazzino, "ordine", ORDINE),
-    link_column(MovimentoMagazzino, "operazione", OPERAZIONE),
-    link_column(MovimentoMagazzino, "esecuzione", ESECUZIONE),
-    plain_column(MovimentoMagazzino, "utente"),
-    plain_column(MovimentoMagazzino, "motivo"),
+STOCK_COLUMNS = (
+    Column.of(MovimentoMagazzino, "creato_il", plant_time),
+    Column.of(
+        MovimentoMagazzino,
+        "magazzino",
+        lambda stock: row_link("orders_magazzino", stock.pk, stock),
+        value=attrgetter("magazzino"),  # to be selected with the row
+        in_files=((_("magazzino"), attrgetter("magazzino_id")),),
+    ),
+    Column.of(MovimentoMagazzino, "quantita", _signed),
+    Column.of(MovimentoMagazzino, "causa"),
+    Column.of(MovimentoMagazzino, "ordine", link_to("orders_ordine")),
+    Column.of(MovimentoMagazzino, "operazione", link_to("production_operazione")),
+    Column.of(MovimentoMagazzino, "esecuzione", link_to("ingestion_esecuzioneetl")),
+    Column.of(MovimentoMagazzino, "utente"),
+    Column.of(MovimentoMagazzino, "motivo"),
 )
 
 
@@ -234,7 +176,7 @@ def table(
     """What templates/admin/orders/table.html shows; ``url`` leads to all rows."""
     return {
         "title": title,
-        "headers": [column.short_description for column in columns],
+        "headers": [column.label for column in columns],
         "rows": [[column(row) for column in columns] for row in rows],
         "url": url,
         "empty": empty,
@@ -244,7 +186,7 @@ def table(
 def production_table(order: Ordine) -> dict[str, Any]:
     return table(
         _("Produzione contata per l'ordine"),
-        [column for column in PRODUCTION_COLUMNS if column.__name__ != "ordine"],
+        [column for column in PRODUCTION_COLUMNS if column.name != "ordine"],
         last_rows(MovimentoProduzione.objects.filter(ordine=order)),
         reverse("admin:orders_movimentoproduzione_changelist", query={"ordine": order.pk}),
         _("Nessuna operazione contata finora."),
@@ -255,7 +197,7 @@ def order_stock_table(order: Ordine) -> dict[str, Any]:
     rows = MovimentoMagazzino.objects.select_related("magazzino").filter(ordine=order)
     return table(
         _("Movimenti di magazzino dell'ordine"),
-        [column for column in STOCK_COLUMNS if column.__name__ != "ordine"],
+        [column for column in STOCK_COLUMNS if column.name != "ordine"],
         last_rows(rows),
         reverse("admin:orders_movimentomagazzino_changelist", query={"ordine": order.pk}),
         _("Nessun movimento di magazzino."),
@@ -265,7 +207,7 @@ def order_stock_table(order: Ordine) -> dict[str, Any]:
 def stock_table(stock_id: int) -> dict[str, Any]:
     return table(
         _("Ultimi movimenti"),
-        [column for column in STOCK_COLUMNS if column is not magazzino],
+        [column for column in STOCK_COLUMNS if column.name != "magazzino"],
         last_rows(MovimentoMagazzino.objects.filter(magazzino=stock_id)),
         reverse("admin:orders_movimentomagazzino_changelist", query={"magazzino": stock_id}),
         _("Nessun movimento di magazzino."),

@@ -1,5 +1,6 @@
 """Anomalies in the admin: a list of what waits for somebody, and the page of one, with its acts."""
 
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +13,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.columns import EMPTY, breakable, moment_column, short_column
+from etlportal.lists.columns import Column, breakable, cut_to, link_to, plant_time
 from etlportal.lists.pages import NumberSearchMixin, ReadOnlyAdmin
 from production.admin import provenance
 from production.admin.filters import (
@@ -39,7 +38,14 @@ from production.models import AnomaliaOperazione
 
 LIST = "admin:production_anomaliaoperazione_changelist"
 DETAIL = "admin:production_anomaliaoperazione_change"
-GESTITA = moment_column(AnomaliaOperazione, "gestita_il")
+
+STATO = Column("stato_badge", _("stato"), lambda row: anomaly_pages.state_badge(row.stato))
+TIPO = Column("tipo", _("anomalia"), lambda row: breakable(row.anomalia))
+PEZZO = Column("pezzo", _("pezzo"), attrgetter("operazione.pezzo_id"))
+MACCHINARIO = Column("macchinario", _("macchinario"), attrgetter("operazione.macchinario_id"))
+OPERAZIONE = Column.of(AnomaliaOperazione, "operazione", link_to("production_operazione"))
+CREATA = Column.of(AnomaliaOperazione, "creata_il", plant_time, sort=True)
+GESTITA = Column.of(AnomaliaOperazione, "gestita_il", plant_time)
 
 
 def _action(page: ActPage) -> Any:
@@ -62,21 +68,17 @@ def _action(page: ActPage) -> Any:
 
 @admin.register(AnomaliaOperazione)
 class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin):
-    creata = moment_column(AnomaliaOperazione, "creata_il")
-    valore = short_column(AnomaliaOperazione, "valore_ricevuto", 40)
-    nota = short_column(AnomaliaOperazione, "note", 160)
-
     list_display = (
-        creata,
-        "stato_badge",
-        "tipo",
-        "pezzo",
-        "macchinario",
-        "campo_ricevuto",
-        valore,
-        nota,
+        CREATA,
+        STATO,
+        TIPO,
+        PEZZO,
+        MACCHINARIO,
+        Column.of(AnomaliaOperazione, "campo", breakable),
+        Column.of(AnomaliaOperazione, "valore_ricevuto", cut_to(40)),
+        Column.of(AnomaliaOperazione, "note", cut_to(160)),
         "gestita_da",
-        "vai_operazione",
+        OPERAZIONE,
     )
     list_select_related = ("anomalia", "operazione")
     list_filter = (
@@ -88,21 +90,19 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
         AnomaliaMacchinarioFilter,
         OperazioneFilter,
     )
-    sortable_by = (creata,)
-    export_columns = {"vai_operazione": ((_("operazione"), "operazione_id"),)}
     search_help_text = _("Numero dell'anomalia.")
+    readonly_fields = (STATO, GESTITA, PEZZO, MACCHINARIO, CREATA)
     fields = (
-        "stato_badge",
+        STATO,
         "anomalia",
-        "pezzo",
-        "macchinario",
+        PEZZO,
+        MACCHINARIO,
         "campo",
         "valore_ricevuto",
         "note",
         "origine",
-        creata,
+        CREATA,
     )
-    readonly_fields = ("stato_badge", GESTITA, "pezzo", "macchinario", creata)
     actions = tuple(_action(page) for page in PAGES)
 
     # --- What is shown ---
@@ -149,31 +149,6 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
 
     def has_gestisci_anomalia_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(anomaly_work.GESTISCI)
-
-    @admin.display(description=_("stato"))
-    def stato_badge(self, row: AnomaliaOperazione) -> SafeString:
-        return anomaly_pages.state_badge(row.stato)
-
-    @admin.display(description=_("anomalia"))
-    def tipo(self, row: AnomaliaOperazione) -> SafeString:
-        return breakable(row.anomalia)
-
-    @admin.display(description=_("campo"))
-    def campo_ricevuto(self, row: AnomaliaOperazione) -> SafeString | str:
-        return breakable(row.campo) if row.campo else EMPTY
-
-    @admin.display(description=_("pezzo"))
-    def pezzo(self, row: AnomaliaOperazione) -> str:
-        return row.operazione.pezzo_id or EMPTY
-
-    @admin.display(description=_("macchinario"))
-    def macchinario(self, row: AnomaliaOperazione) -> str:
-        return row.operazione.macchinario_id or EMPTY
-
-    @admin.display(description=_("operazione"))
-    def vai_operazione(self, row: AnomaliaOperazione) -> SafeString:
-        url = reverse("admin:production_operazione_change", args=[row.operazione_id])
-        return format_html('<a href="{}">{}</a>', url, row.operazione_id)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -235,7 +210,7 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
 
     def _line(self, row: AnomaliaOperazione) -> dict[str, Any]:
         url = reverse(DETAIL, args=[row.pk])
-        return {"row": row, "url": url, "state": self.stato_badge(row), "kind": self.tipo(row)}
+        return {"row": row, "url": url, "state": STATO(row), "kind": TIPO(row)}
 
     def _do(self, request: HttpRequest, page: ActPage, seen: list[Seen], nota: str) -> None:
         try:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from ingestion.admin import beginning_of
+from ingestion.admin.batches import beginning_of
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from ingestion.reception import store as services
 from ingestion.transfer import pipeline

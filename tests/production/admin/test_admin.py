@@ -270,7 +270,7 @@ def test_few_rows_are_found_first_and_then_sorted(
 ) -> None:
     """In the order and the pages that they would have with all."""
     numbers = [make_operazione().pk for _ in range(5)]
-    monkeypatch.setattr("production.admin.OperazioneAdmin.list_per_page", 3)
+    monkeypatch.setattr("production.admin.operations.OperazioneAdmin.list_per_page", 3)
     with CaptureQueriesContext(connections["production"]) as captured:
         page = admin_client.get(OPERAZIONI, asked)
     shown = [row.pk for row in page.context["cl"].result_list]

@@ -1,0 +1,119 @@
+"""Batches as received, in the admin."""
+
+import zlib
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from etlportal.lists.columns import Column, link, plant_time
+from etlportal.lists.pages import ReadOnlyAdmin
+from ingestion.admin import provenance
+from ingestion.admin.filters import RicevutoFilter, read_uuid
+from ingestion.admin.raw import raw_list, state_badge
+from ingestion.models import LottoRicevuto, RawOperazione
+from production.admin.provenance import ProvenanceMixin, Step
+
+SHOWN_BYTES = 20 * 1024
+GZIP_WINDOW = 31  # zlib's name for "a gzip stream"
+
+
+def beginning_of(body: bytes) -> tuple[str, bool]:
+    """The first ``SHOWN_BYTES`` of a gzip body as text, and whether that cut it.
+
+    No more is ever decompressed, whatever size the body unfolds to.
+    """
+    shown = zlib.decompressobj(GZIP_WINDOW).decompress(body, SHOWN_BYTES + 1)
+    text = shown[:SHOWN_BYTES].decode("utf-8-sig", errors="replace")
+    return text, len(shown) > SHOWN_BYTES
+
+
+def _by_state(lotto: LottoRicevuto) -> SafeString | None:
+    """How many of its records are in each state, as links to them."""
+    rows = RawOperazione.objects.filter(lotto=lotto).order_by("stato").values_list("stato")
+    links = [
+        (link(raw_list(lotto=lotto.pk, stato__exact=stato), state_badge(stato, number)),)
+        for stato, number in rows.annotate(Count("pk"))
+    ]
+    return format_html_join(" ", "{}", links) or None
+
+
+def _body_link(lotto: LottoRicevuto) -> SafeString:
+    url = reverse("admin:ingestion_lottoricevuto_corpo", args=[lotto.pk])
+    return link(url, gettext("Mostra il corpo ricevuto"))
+
+
+RICEVUTO = Column.of(LottoRicevuto, "ricevuto_il", plant_time, sort=True)
+PER_STATO = Column("per_stato", _("record per stato"), _by_state)
+CORPO = Column("vai_corpo", _("corpo"), _body_link)
+
+
+@admin.register(LottoRicevuto)
+class LottoRicevutoAdmin(ProvenanceMixin, ReadOnlyAdmin):
+    list_display = ("uuid", RICEVUTO, "nome_chiave", "flusso", "record")
+    list_filter = (RicevutoFilter,)
+    ordering = ("-ricevuto_il", "-pk")
+    search_fields = ("uuid",)
+    search_help_text = _("Identificativo del lotto.")
+    fieldsets = (
+        (None, {"fields": ("uuid", RICEVUTO, "record", PER_STATO, CORPO, "sha256")}),
+        (
+            _("Chi lo ha mandato"),
+            {
+                "fields": (
+                    "nome_chiave",
+                    "flusso",
+                    "flusso_esecuzione",
+                    "flusso_operazione",
+                    "chiave_idempotenza",
+                )
+            },
+        ),
+    )
+    readonly_fields = (RICEVUTO, PER_STATO, CORPO)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LottoRicevuto]:
+        return super().get_queryset(request).defer("corpo", "risposta")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        uuid = read_uuid(search_term.strip())
+        return (queryset.none() if uuid is None else queryset.filter(pk=uuid)), False
+
+    def get_urls(self) -> list[URLPattern]:
+        body = self.admin_site.admin_view(self.body)
+        name = "ingestion_lottoricevuto_corpo"
+        return [path("<uuid:uuid>/corpo/", body, name=name), *super().get_urls()]
+
+    def body(self, request: HttpRequest, uuid: UUID) -> HttpResponse:
+        """The body as it came, at most its first ``SHOWN_BYTES``."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        lotto = get_object_or_404(LottoRicevuto, pk=uuid)
+        text, cut = beginning_of(bytes(lotto.corpo))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Corpo ricevuto"),
+            "opts": self.opts,
+            "lotto": lotto,
+            "text": text,
+            "cut": cut,
+            "shown_kilobytes": SHOWN_BYTES // 1024,
+        }
+        return TemplateResponse(request, "admin/ingestion/lottoricevuto/corpo.html", context)
+
+    def provenance_of(self, row: LottoRicevuto) -> list[Step]:
+        return provenance.of_batch(row)

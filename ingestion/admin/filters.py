@@ -1,0 +1,56 @@
+"""By what records, batches and runs are filtered in the admin."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from etlportal.lists.filters import DateRangeFilter, GivenTextFilter, row_number
+
+
+class RicevutoFilter(DateRangeFilter):
+    title = _("data di ricezione")
+    field = "ricevuto_il"
+
+
+class EsecuzioneFilter(GivenTextFilter):
+    title = _("esecuzione")
+    parameter = "esecuzione"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        number = row_number(self.text)
+        return queryset.none() if number is None else queryset.filter(esecuzione_id=number)
+
+
+class ErroriFilter(admin.SimpleListFilter):
+    """Records in error: those that wait for somebody, and those set aside with a reason."""
+
+    title = _("errori")
+    parameter_name = "errori"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("da_gestire", _("Da gestire")), ("scartati", _("Scartati"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        if self.value() == "da_gestire":
+            return queryset.rejected()
+        return queryset.discarded() if self.value() == "scartati" else queryset
+
+
+class LottoFilter(GivenTextFilter):
+    title = _("lotto")
+    parameter = "lotto"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        uuid = read_uuid(self.text)
+        return queryset.none() if uuid is None else queryset.filter(lotto_id=uuid)
+
+
+def read_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,288 @@
+"""Records as received, in the admin: to look at, to put back in the queue, to set aside."""
+
+import json
+import logging
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from etlportal.lists.columns import Column, badge, cut_to, plant_time
+from etlportal.lists.filters import row_number
+from etlportal.lists.pages import ReadOnlyAdmin
+from ingestion.admin import provenance
+from ingestion.admin.filters import (
+    ErroriFilter,
+    EsecuzioneFilter,
+    LottoFilter,
+    RicevutoFilter,
+    read_uuid,
+)
+from ingestion.models import MAX_MOTIVO, RawOperazione
+from ingestion.reception import store
+from ingestion.reception.payloads import TEXT_FIELDS
+from production.admin.provenance import ProvenanceMixin, Step
+
+audit = logging.getLogger("audit")
+
+MOST_DISCARDED = 500  # in one act
+SHOWN_CHARACTERS = 20 * 1024  # of a text as received
+
+KIND = {
+    RawOperazione.Stato.PENDING: "waiting",
+    RawOperazione.Stato.PROCESSED: "ok",
+    RawOperazione.Stato.ERROR: "error",
+}
+
+
+def raw_list(**parameters: Any) -> str:
+    """The address of the list of records, filtered."""
+    return reverse("admin:ingestion_rawoperazione_changelist", query=parameters)
+
+
+def state_badge(stato: str, number: int | None = None) -> SafeString:
+    state = RawOperazione.Stato(stato)
+    return badge(KIND[state], _(state.label) if number is None else f"{_(state.label)}: {number}")
+
+
+def received(name: str) -> Column:
+    """A text or a JSON value letter for letter, so that "" and " " are seen too."""
+
+    def value(row: RawOperazione) -> SafeString | None:
+        found = getattr(row, name)
+        if found is None:
+            return None
+        text = found if name in TEXT_FIELDS else json.dumps(found, ensure_ascii=False)
+        if not text:
+            return format_html('<span class="quiet">{}</span>', gettext("(testo vuoto)"))
+        beginning = Truncator(text).chars(SHOWN_CHARACTERS)
+        return format_html('<code class="received">{}</code>', beginning)
+
+    return Column.of(RawOperazione, name, value=value)
+
+
+def _state(row: RawOperazione) -> SafeString:
+    if row.scartato_il:
+        return badge("waiting", _("In errore · scartato"))
+    return state_badge(row.stato)
+
+
+STATO = Column("stato_badge", _("stato"), _state)
+RICEVUTO = Column.of(RawOperazione, "ricevuto_il", plant_time, sort=True)
+ELABORATO = Column.of(RawOperazione, "elaborato_il", plant_time)
+SCARTATO = Column.of(RawOperazione, "scartato_il", plant_time)
+RECEIVED = tuple(map(received, (*TEXT_FIELDS, "anomalia", "altri_campi", "avvisi")))
+
+
+class DiscardForm(forms.Form):
+    motivo = forms.CharField(
+        label=_("Motivo"),
+        max_length=MAX_MOTIVO,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "maxlength": MAX_MOTIVO}),
+        help_text=_("Resta scritto sul record con il tuo nome."),
+    )
+
+
+def requeue_and_tell(queryset: QuerySet[RawOperazione], request: HttpRequest) -> int:
+    """Back into the queue, and into the audit trail; if one of the two fails, neither."""
+    user = request.user.get_username()
+    with transaction.atomic(using="default"):
+        rows = queryset.filter(stato=RawOperazione.Stato.ERROR).order_by("pk")
+        ids = list(rows.values_list("pk", flat=True))
+        number = store.requeue(ids, by=user)
+        if number:
+            audit.info(
+                "record.rimessi_in_coda",
+                extra={
+                    "chi": user,
+                    "oggetto": f"raw_operazione: {', '.join(map(str, ids))}"[:255],
+                    "dettagli": {"record": number},
+                    "request_id": getattr(request, "request_id", ""),
+                },
+            )
+    return number
+
+
+def tell_discarded(request: HttpRequest, discarded: int, asked: int) -> None:
+    if discarded:
+        sentence = ngettext("%(number)s record scartato.", "%(number)s record scartati.", discarded)
+        messages.success(request, sentence % {"number": discarded})
+    if asked > discarded:
+        sentence = ngettext(
+            "%(number)s record lasciato com'è: non era più in errore, o era già scartato.",
+            "%(number)s record lasciati come sono: non erano più in errore, o erano già scartati.",
+            asked - discarded,
+        )
+        messages.warning(request, sentence % {"number": asked - discarded})
+
+
+@admin.register(RawOperazione)
+class RawOperazioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
+    list_display = (
+        "id_operazione",
+        RICEVUTO,
+        STATO,
+        Column.of(RawOperazione, "tipo_operazione", cut_to(30)),
+        Column.of(RawOperazione, "codice_pezzo", cut_to(30)),
+        Column.of(RawOperazione, "codice_macchinario", cut_to(30)),
+        Column.of(RawOperazione, "errore_messaggio", cut_to(120)),
+    )
+    list_filter = ("stato", ErroriFilter, RicevutoFilter, EsecuzioneFilter, LottoFilter)
+    list_defer = ("anomalia", "altri_campi", "avvisi")
+    sortable_by = ("id_operazione",)
+    search_fields = ("uid", "codice_pezzo", "codice_macchinario")
+    search_help_text = _(
+        "Numero o identificativo del record, oppure codice esatto del pezzo o del macchinario."
+    )
+    fieldsets = (
+        (
+            _("Stato"),
+            {"fields": (STATO, "errore_messaggio", "errore_codice", "tentativi", ELABORATO)},
+        ),
+        (_("Record come ricevuto"), {"fields": RECEIVED}),
+        (_("Ricezione"), {"fields": ("id_operazione", "uid", "indice", RICEVUTO)}),
+    )
+    readonly_fields = (STATO, "uid", ELABORATO, RICEVUTO, *RECEIVED, SCARTATO)
+    actions = ("requeue", "discard")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RawOperazione]:
+        return super().get_queryset(request).select_related("esecuzione")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        uuid = read_uuid(text)
+        if uuid is not None:
+            return queryset.filter(uid=uuid), False
+        found = Q(codice_pezzo=text) | Q(codice_macchinario=text)
+        number = row_number(text)
+        if number is not None:
+            found |= Q(pk=number)
+        return queryset.filter(found), False
+
+    def get_urls(self) -> list[URLPattern]:
+        by_uid = self.admin_site.admin_view(self.by_uid)
+        discard = self.admin_site.admin_view(self.discard_view)
+        return [
+            path("uid/<uuid:uid>/", by_uid, name="ingestion_rawoperazione_by_uid"),
+            path("scarta/", discard, name="ingestion_rawoperazione_scarta"),
+            *super().get_urls(),
+        ]
+
+    def by_uid(self, request: HttpRequest, uid: UUID) -> HttpResponse:
+        """From an operation in MySQL to its record here, which is purged some day."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        pk = RawOperazione.objects.filter(uid=uid).values_list("pk", flat=True).first()
+        if pk is not None:
+            return redirect("admin:ingestion_rawoperazione_change", pk)
+        sentence = gettext(
+            "Il record ricevuto non è più conservato: dopo il trasferimento resta solo per un "
+            "certo tempo."
+        )
+        messages.warning(request, sentence)
+        return redirect("admin:ingestion_rawoperazione_changelist")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "may_requeue": self.has_requeue_permission(request)}
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Of a record set aside, also by whom, when and why."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or obj.scartato_il is None:
+            return fieldsets
+        scarto = (_("Scarto"), {"fields": ("scartato_da", SCARTATO, "scartato_motivo")})
+        return (*fieldsets[:1], scarto, *fieldsets[1:])
+
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ingestion.change_rawoperazione")
+
+    @admin.action(description=_("Rimetti in coda i record in errore"), permissions=["requeue"])
+    def requeue(self, request: HttpRequest, queryset: QuerySet[RawOperazione]) -> None:
+        number = requeue_and_tell(queryset, request)
+        if not number:
+            sentence = gettext(
+                "Nessun record rimesso in coda: fra quelli scelti nessuno è in errore."
+            )
+            messages.warning(request, sentence)
+            return
+        sentence = ngettext(
+            "%(number)s record rimesso in coda: sarà preso dal prossimo trasferimento.",
+            "%(number)s record rimessi in coda: saranno presi dal prossimo trasferimento.",
+            number,
+        )
+        messages.success(request, sentence % {"number": number})
+
+    @admin.action(description=_("Scarta i record in errore, con motivo"), permissions=["requeue"])
+    def discard(
+        self, request: HttpRequest, queryset: QuerySet[RawOperazione]
+    ) -> HttpResponse | None:
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: MOST_DISCARDED + 1])
+        if len(ids) > MOST_DISCARDED:
+            sentence = gettext("Troppi in una volta: al più %(number)s.")
+            messages.error(request, sentence % {"number": MOST_DISCARDED})
+            return None
+        return self._ask_why(request, ids, DiscardForm())
+
+    def discard_view(self, request: HttpRequest) -> HttpResponse:
+        """Asks why, ``?id=`` says of which one; posted with the reason, sets aside."""
+        if not self.has_requeue_permission(request):
+            raise PermissionDenied
+        given = request.POST if request.method == "POST" else request.GET
+        ids = [pk for text in given.getlist("id") if (pk := row_number(text)) is not None]
+        form = DiscardForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._ask_why(request, ids[:MOST_DISCARDED], form)
+        discarded = store.discard(
+            ids[:MOST_DISCARDED],
+            reason=form.cleaned_data["motivo"],
+            by=request.user.get_username(),
+            now=timezone.now(),
+            request_id=getattr(request, "request_id", ""),
+        )
+        tell_discarded(request, len(discarded), len(ids))
+        if len(ids) == 1:
+            return redirect("admin:ingestion_rawoperazione_change", ids[0])
+        return redirect("admin:ingestion_rawoperazione_changelist")
+
+    def _ask_why(self, request: HttpRequest, ids: list[int], form: "DiscardForm") -> HttpResponse:
+        rows = list(RawOperazione.objects.rejected().filter(pk__in=ids).order_by("pk"))
+        if not rows:
+            sentence = gettext("Nessun record da scartare: fra quelli scelti nessuno è in errore.")
+            messages.warning(request, sentence)
+            return redirect("admin:ingestion_rawoperazione_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Scarta con motivo"),
+            "rows": rows,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/ingestion/rawoperazione/scarta.html", context)
+
+    def provenance_of(self, row: RawOperazione) -> list[Step]:
+        return provenance.of_raw(row)

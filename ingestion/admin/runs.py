@@ -1,0 +1,178 @@
+"""Runs in the admin, and the buttons that start one."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from etlportal.lists.columns import Column, badge, link, link_to, plant_time, readable_duration
+from etlportal.lists.pages import ReadOnlyAdmin
+from ingestion import runs
+from ingestion.admin import provenance
+from ingestion.admin.raw import raw_list
+from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.watch import status
+from production.admin.provenance import ProvenanceMixin, Step
+
+KIND = {
+    EsecuzioneEtl.Stato.IN_CODA: "waiting",
+    EsecuzioneEtl.Stato.IN_CORSO: "running",
+    EsecuzioneEtl.Stato.OK: "ok",
+    EsecuzioneEtl.Stato.PARZIALE: "warning",
+    EsecuzioneEtl.Stato.ERRORE: "error",
+    EsecuzioneEtl.Stato.INTERROTTA: "error",
+}
+
+
+def run_seconds(run: EsecuzioneEtl) -> float | None:
+    """Up to now if it has not ended; None if it has not begun."""
+    if run.iniziata_il is None:
+        return None
+    return ((run.finita_il or timezone.now()) - run.iniziata_il).total_seconds()
+
+
+def _errors(run: EsecuzioneEtl) -> SafeString | None:
+    if not run.in_errore:
+        return None
+    url = raw_list(esecuzione=run.pk, stato__exact=RawOperazione.Stato.ERROR)
+    return link(url, gettext("Mostra i record in errore"))
+
+
+def _state(run: EsecuzioneEtl) -> SafeString:
+    return badge(KIND[EsecuzioneEtl.Stato(run.stato)], run.get_stato_display())
+
+
+STATO = Column("stato_badge", _("stato"), _state)
+CREATA, INIZIATA, BATTITO, FINITA = (
+    Column.of(EsecuzioneEtl, name, plant_time)
+    for name in ("creata_il", "iniziata_il", "battito_il", "finita_il")
+)
+DURATA = Column(
+    "durata",
+    _("durata"),
+    run_seconds,
+    readable_duration,
+    in_files=((_("durata (s)"), run_seconds),),
+)
+ERRORI = Column("vai_errori", _("record in errore"), _errors)
+
+
+@admin.register(EsecuzioneEtl)
+class EsecuzioneEtlAdmin(ProvenanceMixin, ReadOnlyAdmin):
+    list_display = (
+        "id",
+        STATO,
+        "messaggio",
+        "tipo",
+        CREATA,
+        DURATA,
+        "letti",
+        "caricati",
+        "gia_presenti",
+        "in_errore",
+        "rimanenti",
+        "anomalie",
+    )
+    list_filter = ("stato", "tipo", "origine")
+    sortable_by = ("id",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    STATO,
+                    "messaggio",
+                    "tipo",
+                    "origine",
+                    "avviata_da",
+                    CREATA,
+                    INIZIATA,
+                    FINITA,
+                    DURATA,
+                )
+            },
+        ),
+        (
+            _("Record"),
+            {
+                "fields": (
+                    "letti",
+                    "caricati",
+                    "gia_presenti",
+                    "in_errore",
+                    ERRORI,
+                    "rimanenti",
+                    "anomalie",
+                )
+            },
+        ),
+        (
+            _("Per la manutenzione"),
+            {"classes": ("collapse",), "fields": ("processo", BATTITO, "request_id")},
+        ),
+    )
+    readonly_fields = ("id", STATO, CREATA, INIZIATA, BATTITO, FINITA, DURATA, ERRORI)
+
+    def get_urls(self) -> list[URLPattern]:
+        start = self.admin_site.admin_view(self.start_transfer)
+        name = "ingestion_esecuzioneetl_trasferisci"
+        return [path("trasferisci/", start, name=name), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "may_start_transfer": may_start_runs(request)}
+        return super().changelist_view(request, context)
+
+    @method_decorator(require_POST)
+    def start_transfer(self, request: HttpRequest) -> HttpResponse:
+        start_run(
+            request,
+            EsecuzioneEtl.Tipo.TRANSFER,
+            queued=gettext("Trasferimento messo in coda: esecuzione {}."),
+            active=gettext("Un trasferimento è già in corso: esecuzione {}."),
+        )
+        return redirect("admin:ingestion_esecuzioneetl_changelist")
+
+    def provenance_of(self, row: EsecuzioneEtl) -> list[Step]:
+        return provenance.of_run(row)
+
+
+# --- The button that starts a run; the orders' page has it too ------------------------------
+
+
+def may_start_runs(request: HttpRequest) -> bool:
+    return request.user.has_perm("ingestion.add_esecuzioneetl")
+
+
+run_link = link_to("ingestion_esecuzioneetl")
+
+
+def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> None:
+    """Queues a run of this kind, unless one is in course, and says which run it is.
+
+    ``queued`` and ``active`` are sentences for the user, with ``{}`` for the link to the run.
+    Raises ``PermissionDenied`` for a user who may not start runs.
+    """
+    if not may_start_runs(request):
+        raise PermissionDenied
+    living = runs.living_run(tipo, settings.RUN_DEAD_AFTER)
+    if living:
+        messages.warning(request, format_html(active, run_link(living.pk)))
+        return
+    run = runs.enqueue(tipo, EsecuzioneEtl.Origine.ADMIN, avviata_da=request.user.get_username())
+    messages.success(request, format_html(queued, run_link(run.pk)))
+    if not status.worker()["vivo"]:
+        messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))
