@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from operator import attrgetter, methodcaller
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Model
 from django.urls import reverse
@@ -24,8 +24,16 @@ def as_it_is(value: Any) -> Any:
     return value
 
 
+# For mypy a column is a name: as entries of ``fields`` and ``readonly_fields`` django-stubs knows
+# no callables, though Django does.
+if TYPE_CHECKING:
+    Name = str
+else:
+    Name = object
+
+
 @dataclass(frozen=True, eq=False)
-class Column:
+class Column(Name):
     """What is told of a row under one label: by a list, a page, a table, a file.
 
     It stands in ``list_display``, ``fields`` and ``readonly_fields`` of an admin as a name would.

@@ -164,7 +164,7 @@ def file_columns(model_admin: ExportMixin, request: HttpRequest) -> Iterator[tup
             yield label, partial(_named_value, model_admin, entry)
 
 
-def _named_value(model_admin: ExportMixin, name: str, row: Any) -> Any:
+def _named_value(model_admin: ExportMixin, name: Any, row: Any) -> Any:
     """Of a field, or of a method of the admin; a choice in words."""
     field, _attribute, value = lookup_field(name, row, model_admin)
     return getattr(row, f"get_{name}_display")() if field and field.choices else value

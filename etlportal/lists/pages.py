@@ -119,15 +119,11 @@ class FastListAdmin(ExportMixin):
     ordering: ClassVar[Any] = ("-pk",)
     sortable_by: ClassVar[Any] = ()
     list_defer: ClassVar[Sequence[str]] = ()
-    # Of names and columns; django-stubs knows names only.
-    fields: ClassVar[Any] = None
-    fieldsets: ClassVar[Any] = None
-    readonly_fields: ClassVar[Any] = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FastChangeList
 
-    def get_sortable_by(self, request: HttpRequest) -> Sequence[Any]:
+    def get_sortable_by(self, request: HttpRequest) -> tuple[Any, ...]:
         columns = [entry for entry in self.get_list_display(request) if isinstance(entry, Column)]
         return (*super().get_sortable_by(request), *(column for column in columns if column.sort))
 

@@ -1,7 +1,7 @@
 """Operations in the admin: a list and pages to look at, with their parts and anomalies."""
 
 from operator import attrgetter, methodcaller
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -73,8 +73,6 @@ class OperazioneInline(ReadOnlyMixin):
 
     extra = 0
     can_delete = False
-    fields: ClassVar[Any] = None
-    readonly_fields: ClassVar[Any] = ()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("production.view_operazione")
