@@ -10,6 +10,7 @@ class IngestionConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
+        from ingestion import jobs  # noqa: F401 - registers them
         from ingestion.runs.timetable import create_after_migrate
 
         post_migrate.connect(create_after_migrate, sender=self)

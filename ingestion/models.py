@@ -47,6 +47,20 @@ class OrderedUuid(models.Func):
         ), ()
 
 
+class EsecuzioneEtlQuerySet(models.QuerySet["EsecuzioneEtl"]):
+    def succeeded(self) -> "EsecuzioneEtlQuerySet":
+        """Nothing of what was read is left behind: rows in ERROR are settled, not left."""
+        stati = EsecuzioneEtl.Stato
+        return self.filter(models.Q(stato=stati.OK) | models.Q(stato=stati.PARZIALE, rimanenti=0))
+
+    def failed(self) -> "EsecuzioneEtlQuerySet":
+        """Those that ended badly or left records behind."""
+        return self.filter(
+            models.Q(stato__in=EsecuzioneEtl.FAILED)
+            | models.Q(stato=EsecuzioneEtl.Stato.PARZIALE, rimanenti__gt=0)
+        )
+
+
 class EsecuzioneEtl(models.Model):
     """One run of one job, and, while it is ``IN_CORSO``, that job's lease.
 
@@ -59,6 +73,9 @@ class EsecuzioneEtl(models.Model):
     Tipo = TipoEsecuzione
     Origine = OrigineEsecuzione
     Stato = StatoEsecuzione
+
+    FAILED = (Stato.ERRORE, Stato.INTERROTTA)
+    ENDED = (Stato.OK, Stato.PARZIALE, *FAILED)
 
     tipo = models.CharField(_("tipo"), max_length=20, choices=choices(TipoEsecuzione))
     origine = models.CharField(_("origine"), max_length=20, choices=choices(OrigineEsecuzione))
@@ -86,6 +103,8 @@ class EsecuzioneEtl(models.Model):
     batch_da = models.BigIntegerField(null=True, editable=False)
     batch_a = models.BigIntegerField(null=True, editable=False)
 
+    objects = EsecuzioneEtlQuerySet.as_manager()
+
     class Meta:
         db_table = "esecuzione_etl"
         verbose_name = _("esecuzione")
@@ -101,6 +120,10 @@ class EsecuzioneEtl(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+    def log_extra(self) -> dict[str, Any]:
+        """``extra`` of a log line: the run's number, and the request that asked for it."""
+        return {"esecuzione": self.pk, "request_id": self.request_id or "-"}
 
 
 class LottoRicevuto(models.Model):

@@ -12,13 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
-from ingestion.reception import payloads
-from ingestion.reception import store as services
+from ingestion.reception import payloads, store
 from ingestion.reception.idempotency import Answer
-from ingestion.runs import answers as run_answers
-from ingestion.runs import listing as run_list
+from ingestion.runs import answers, listing
 from ingestion.watch import anomaly_feed, status
 
 MAX_DIGITS = 18
@@ -29,13 +26,13 @@ ANOMALIES_AFTER_SECONDS = 60
 MORE_AFTER_SECONDS = 5
 
 
-def _receive(request: Request, encode: services.Encode, *, start_transfer: bool) -> HttpResponse:
+def _receive(request: Request, encode: store.Encode, *, start_transfer: bool) -> HttpResponse:
     """Stores what was posted, once, and sends the answer that is stored with it."""
     body: Any = request.data  # the JSON and its bytes, from the parser in settings
     if isinstance(body, dict):  # DRF's stand-in for a body of no bytes
         raise payloads.missing_body(request.headers)
-    by = run_answers.caller(request)
-    post = services.Post(
+    by = answers.caller(request)
+    post = store.Post(
         records=payloads.records_in(body.json, settings.MAX_RECORDS),
         body=body.bytes,
         nome_chiave=by.nome,
@@ -43,11 +40,11 @@ def _receive(request: Request, encode: services.Encode, *, start_transfer: bool)
         request_id=by.request_id,
         start_transfer=start_transfer,
     )
-    reply = services.receive(post, timedelta(minutes=settings.DEDUP_MINUTI), encode)
-    return run_answers.thawed(reply.answer, repeated=reply.ripetuta)
+    reply = store.receive(post, timedelta(minutes=settings.DEDUP_MINUTI), encode)
+    return answers.thawed(reply.answer, repeated=reply.ripetuta)
 
 
-def _counts(receipt: services.Receipt) -> dict[str, Any]:
+def _counts(receipt: store.Receipt) -> dict[str, Any]:
     return {
         "lotto": str(receipt.lotto),
         "ricevuti": receipt.ricevuti,
@@ -60,10 +57,10 @@ class InsertPostgres(APIView):
     scope = "flusso"
 
     def post(self, request: Request) -> HttpResponse:
-        def encode(receipt: services.Receipt) -> Answer:
+        def encode(receipt: store.Receipt) -> Answer:
             message = "Dati inseriti con successo in PostgreSQL."
             answer = Response({"message": message, **_counts(receipt)})
-            return run_answers.frozen(request, answer)
+            return answers.frozen(request, answer)
 
         return _receive(request, encode, start_transfer=False)
 
@@ -72,13 +69,13 @@ class RunEtl(APIView):
     scope = "flusso"
 
     def post(self, request: Request) -> HttpResponse:
-        def encode(receipt: services.Receipt) -> Answer:
+        def encode(receipt: store.Receipt) -> Answer:
             counts, run = _counts(receipt), receipt.esecuzione
             if run is None:
                 answer = Response({"status": "Nessun record da trasferire.", **counts})
             else:
-                answer = run_answers.accepted(request, run, status="ETL avviato.", **counts)
-            return run_answers.frozen(request, answer, run)
+                answer = answers.accepted(request, run, status="ETL avviato.", **counts)
+            return answers.frozen(request, answer, run)
 
         return _receive(request, encode, start_transfer=True)
 
@@ -87,7 +84,7 @@ class ProcessTransfer(APIView):
     scope = "flusso"
 
     def post(self, request: Request) -> Response:
-        return run_answers.start_and_answer(
+        return answers.start_and_answer(
             request, EsecuzioneEtl.Tipo.TRANSFER, settings.RUN_WAIT_SECONDS
         )
 
@@ -99,10 +96,10 @@ class RunByToken(APIView):
     permission_classes = (AllowAny,)
 
     def get(self, request: Request, token: str) -> Response:
-        run = run_answers.run_named_by(token)
+        run = answers.run_named_by(token)
         if run is None:
             raise Http404
-        return run_answers.answer(request, run)
+        return answers.answer(request, run)
 
 
 class Status(APIView):
@@ -116,7 +113,7 @@ class Status(APIView):
         run = _run_numbered(wanted)
         if run is None:
             raise Http404
-        return Response({"esecuzione": runs.as_json(run)})
+        return Response({"esecuzione": listing.as_json(run)})
 
 
 def _run_numbered(text: str) -> EsecuzioneEtl | None:
@@ -134,10 +131,10 @@ class Actions(APIView):
     def get(self, request: Request) -> Response:
         limit = _number(request, "limite", MOST_RUNS_ON_A_PAGE) or RUNS_ON_A_PAGE
         before = _number(request, "prima_di")
-        page = run_list.page(before=before, limit=limit, failed=self.failed)
-        answer = Response(page.runs)
-        if page.next_before is not None:
-            query = urlencode({"prima_di": page.next_before, "limite": limit})
+        page, next_before = listing.page(before=before, limit=limit, failed=self.failed)
+        answer = Response([listing.as_json(run) for run in page])
+        if next_before is not None:
+            query = urlencode({"prima_di": next_before, "limite": limit})
             answer["Link"] = f'<{request.build_absolute_uri(request.path)}?{query}>; rel="next"'
         return answer
 

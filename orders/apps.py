@@ -8,4 +8,4 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from orders import invariants  # noqa: F401 - adds them to those of verifica
+        from orders import invariants, jobs  # noqa: F401 - adds them to those of verifica, registers them

@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 from ingestion.jobs import transfer_options
 from ingestion.models import EsecuzioneEtl
-from ingestion.runs import answers as run_answers
+from ingestion.runs import answers
 from orders.next_lines import next_lines
 
 
@@ -25,6 +25,6 @@ class UpdateOrders(APIView):
     scope = "flusso"
 
     def post(self, request: Request) -> Response:
-        return run_answers.start_and_answer(
+        return answers.start_and_answer(
             request, EsecuzioneEtl.Tipo.ORDINI, settings.RUN_WAIT_SECONDS
         )

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from etlportal.audit.record import Actor
 from etlportal.models import VoceAudit
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
+from ingestion.runs.start import this_process
 from ingestion.transfer.records import MasterData, PieceLimits, RawRecord
 from orders.models import Ordine
 from production.models import Macchinario, Operatore, Pezzo
@@ -200,7 +200,7 @@ def make_active_esecuzione(**overrides: Any) -> EsecuzioneEtl:
         "stato": EsecuzioneEtl.Stato.IN_CORSO,
         "iniziata_il": now,
         "battito_il": now,
-        "processo": runs.this_process(),
+        "processo": this_process(),
     }
     return make_esecuzione(**(fields | overrides))
 

@@ -13,7 +13,7 @@ from etlportal.simulation import database
 from etlportal.simulation.faults import Record
 from etlportal.simulation.generator import Batch, Simulation
 from etlportal.simulation.work import WaitingLine
-from ingestion.reception import store as services
+from ingestion.reception import store
 from ingestion.transfer.records import Limits
 from orders.next_lines import next_lines
 
@@ -54,7 +54,7 @@ class Staging:
         return _lines(next_lines(self._limits, fictitious=False))
 
     def send(self, records: list[Record], body: bytes) -> None:
-        services.store_lotto(records, body, nome_chiave=SENDER, headers={}, request_id=SENDER)
+        store.store_lotto(records, body, nome_chiave=SENDER, headers={}, request_id=SENDER)
 
 
 class Answer(NamedTuple):

@@ -18,10 +18,11 @@ from django.views.decorators.http import require_POST
 
 from etlportal.lists.columns import Column, badge, link, link_to, plant_time, readable_duration
 from etlportal.lists.pages import ReadOnlyAdmin
-from ingestion import runs
 from ingestion.admin import provenance
 from ingestion.admin.raw import raw_list
 from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.runs.queue import enqueue
+from ingestion.runs.start import living_run
 from ingestion.watch import status
 from production.admin.provenance import ProvenanceMixin, Step
 
@@ -168,11 +169,11 @@ def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> N
     """
     if not may_start_runs(request):
         raise PermissionDenied
-    living = runs.living_run(tipo, settings.RUN_DEAD_AFTER)
+    living = living_run(tipo, settings.RUN_DEAD_AFTER)
     if living:
         messages.warning(request, format_html(active, run_link(living.pk)))
         return
-    run = runs.enqueue(tipo, EsecuzioneEtl.Origine.ADMIN, avviata_da=request.user.get_username())
+    run = enqueue(tipo, EsecuzioneEtl.Origine.ADMIN, avviata_da=request.user.get_username())
     messages.success(request, format_html(queued, run_link(run.pk)))
     if not status.worker()["vivo"]:
         messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))

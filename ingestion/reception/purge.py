@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -18,10 +18,10 @@ from django.db.models import Exists, F, Max, OuterRef, QuerySet, Sum
 from django.utils import timezone
 from django_q.models import Success
 
-from ingestion import runs
 from ingestion.models import Eliminazione, EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.reception.idempotency import KEPT_FOR
-from ingestion.watch.health import SUCCEEDED
+from ingestion.runs.job import Ending, Work
+from ingestion.runs.lease import Lease, Tally
 
 logger = logging.getLogger("etl")
 
@@ -48,53 +48,55 @@ class Options:
 
 
 @dataclass
-class Tally:
+class PurgeTally(Tally):
     record: int = 0
     lotti: int = 0
     esecuzioni: int = 0
     lavori: int = 0
 
-
-Progress = Callable[[Tally], None]
-Step = Callable[[int], int]
-"""``step(size)`` deletes at most so many rows in one transaction; returns how many."""
+    def columns(self) -> dict[str, Any]:
+        return {"dettagli": asdict(self)}
 
 
-def purge(
-    run: EsecuzioneEtl, options: Options, on_progress: Progress | None = None
-) -> EsecuzioneEtl:
-    """Deletes what is past its days, for a run that is IN_CORSO, and closes the run.
+class Purge(Work):
+    """Deletes what is past its days; one that was stopped is taken up by the next."""
 
-    Never raises for what a plant must expect; the run says it, and the next purge goes on.
-    """
-    tally = Tally()
-    logger.info("purge started", extra=runs.marks(run))
-    try:
-        for name, step in _steps(options, timezone.now()).items():
-            while deleted := runs.persistently(run, partial(step, options.chunk_size)):
-                setattr(tally, name, getattr(tally, name) + deleted)
-                runs.beat(run, dettagli=asdict(tally))
-                if on_progress:
-                    on_progress(tally)
-    except runs.LeaseLost:
-        logger.error("purge stopped: another run took over", extra=runs.marks(run))
-        run.refresh_from_db()
-        return run
-    except Exception as error:  # noqa: BLE001 - whatever happens, the run row must tell it
-        runs.stopped_because(error, run)
-        return _close(run, Stato.ERRORE, tally, "Pulizia interrotta: la prossima la riprende. ")
-    return _close(run, Stato.OK, tally, "")
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.tally: PurgeTally = PurgeTally()
+
+    def do(self, lease: Lease) -> Ending:
+        logger.info("purge started", extra=lease.run.log_extra())
+        # The limits are taken once: a long purge does not chase the clock.
+        now = timezone.now()
+        size, today = self.options.chunk_size, timezone.localdate(now)
+        rows_before = self.options.rows_before(now)
+        batches_before = self.options.batches_before(now)
+        old_runs = _old_runs(self.options.runs_before(now))
+        steps: dict[str, Callable[[], int]] = {
+            "record": lambda: _delete_rows(rows_before, today, size),
+            "lotti": lambda: _delete_batches(batches_before, today, size),
+            "esecuzioni": lambda: _delete_chunk(old_runs, size),
+            "lavori": lambda: _delete_chunk(_old_tasks(rows_before), size),
+        }
+        for counter, delete_some in steps.items():
+            while deleted := lease.retry(delete_some):
+                lease.add(PurgeTally(**{counter: deleted}))
+                lease.beat()
+        return self._ending(Stato.OK, "")
+
+    def stopped(self, stato: str, reason: str) -> Ending:
+        return self._ending(Stato.ERRORE, "Pulizia interrotta: la prossima la riprende. ")
+
+    def _ending(self, stato: str, told: str) -> Ending:
+        tally = self.tally
+        told += (
+            f"Eliminati {tally.record} record, {tally.lotti} lotti, {tally.esecuzioni} esecuzioni."
+        )
+        return Ending(stato, told, f"purge ended {stato} {asdict(tally)}")
 
 
-def _close(run: EsecuzioneEtl, stato: str, tally: Tally, told: str) -> EsecuzioneEtl:
-    told += f"Eliminati {tally.record} record, {tally.lotti} lotti, {tally.esecuzioni} esecuzioni."
-    EsecuzioneEtl.objects.filter(pk=run.pk).update(dettagli=asdict(tally))
-    runs.finish(run, stato, told)
-    logger.info("purge ended %s %s", stato, asdict(tally), extra=runs.marks(run))
-    return run
-
-
-def preview(options: Options) -> Tally:
+def preview(options: Options) -> PurgeTally:
     """What a purge would delete now, writing nothing."""
     now = timezone.now()
     before = options.rows_before(now)
@@ -102,7 +104,7 @@ def preview(options: Options) -> Tally:
     left = RawOperazione.objects.filter(lotto=OuterRef("pk")).exclude(
         pk__in=_old_rows(before).values("pk")
     )
-    return Tally(
+    return PurgeTally(
         record=_old_rows(before).count(),
         lotti=LottoRicevuto.objects.filter(
             ~Exists(left), ricevuto_il__lt=options.batches_before(now)
@@ -110,18 +112,6 @@ def preview(options: Options) -> Tally:
         esecuzioni=_old_runs(options.runs_before(now)).count(),
         lavori=_old_tasks(before).count(),
     )
-
-
-def _steps(options: Options, now: datetime) -> dict[str, Step]:
-    """By the tally's member. The limits are taken once: a long purge does not chase the clock."""
-    before = options.rows_before(now)
-    today = timezone.localdate(now)
-    return {
-        "record": partial(_delete_rows, before, today),
-        "lotti": partial(_delete_batches, options.batches_before(now), today),
-        "esecuzioni": partial(_delete_chunk, _old_runs(options.runs_before(now))),
-        "lavori": partial(_delete_chunk, _old_tasks(before)),
-    }
 
 
 # --- Rows -----------------------------------------------------------------------------------
@@ -193,7 +183,7 @@ def _old_runs(before: datetime) -> QuerySet[EsecuzioneEtl]:
     """Ended runs that no raw row names; the last success of each kind stays: lateness counts
     from it.
     """
-    kept = EsecuzioneEtl.objects.filter(SUCCEEDED).values("tipo").annotate(last=Max("pk"))
+    kept = EsecuzioneEtl.objects.succeeded().values("tipo").annotate(last=Max("pk"))
     rows = RawOperazione.objects.filter(esecuzione=OuterRef("pk"))
     return EsecuzioneEtl.objects.filter(~Exists(rows), finita_il__lt=before).exclude(
         pk__in=kept.values("last")
@@ -208,5 +198,5 @@ def _old_tasks(before: datetime) -> QuerySet[Success]:
 def _delete_chunk(old: "QuerySet[EsecuzioneEtl] | QuerySet[Success]", size: int) -> int:
     pks = list(old.order_by("pk").values_list("pk", flat=True)[:size])
     if pks:
-        old.model._default_manager.filter(pk__in=pks).delete()
+        old.filter(pk__in=pks).delete()
     return len(pks)

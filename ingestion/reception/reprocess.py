@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ingestion.models import RawOperazione
-from ingestion.reception import store as services
+from ingestion.reception import store
 from production.models import Operazione
 
 logger = logging.getLogger("etl")
@@ -48,7 +48,7 @@ def requeue(choice: Choice) -> int:
     by = _who()
     with transaction.atomic(using="default"):
         _tell("record.rimessi_in_coda", by, len(ids), _in_words(choice))
-        return services.requeue(ids, by=by)
+        return store.requeue(ids, by=by)
 
 
 def lost_by_production() -> Iterator[list[int]]:

@@ -11,10 +11,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.reception import idempotency, payloads
 from ingestion.reception.idempotency import Answer, Mark
+from ingestion.runs.queue import enqueue
 
 logger = logging.getLogger("etl")
 audit = logging.getLogger("audit")
@@ -108,7 +108,7 @@ def _run_of(first: LottoRicevuto, post: Post) -> EsecuzioneEtl:
     """The run queued for the batch; a new one if there was none, or it failed."""
     answer = idempotency.answer_of(first)
     queued = EsecuzioneEtl.objects.filter(pk=(answer and answer.esecuzione) or 0)
-    return queued.exclude(stato__in=runs.FAILED).first() or _enqueue(post)
+    return queued.exclude(stato__in=EsecuzioneEtl.FAILED).first() or _enqueue(post)
 
 
 def store_lotto(
@@ -178,7 +178,7 @@ def _raw_rows(lotto: LottoRicevuto, records: Iterable[dict[str, Any]]) -> Iterab
 
 
 def _enqueue(post: Post) -> EsecuzioneEtl:
-    return runs.enqueue(
+    return enqueue(
         EsecuzioneEtl.Tipo.TRANSFER,
         EsecuzioneEtl.Origine.API,
         avviata_da=post.nome_chiave,

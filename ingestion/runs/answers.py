@@ -13,10 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
 from ingestion.reception.idempotency import Answer
 from ingestion.reception.payloads import InvalidPayload
+from ingestion.runs.listing import as_json
+from ingestion.runs.queue import close_if_gone, enqueue
+from ingestion.runs.start import living_run
 
 POLL_AFTER_SECONDS = 5
 KEPT_HEADERS = ("Location", "Retry-After")
@@ -51,7 +53,7 @@ def accepted(request: Request, run: EsecuzioneEtl, **members: Any) -> Response:
         "Location": reverse("esecuzione", kwargs={"token": token}, request=request),
         "Retry-After": str(POLL_AFTER_SECONDS),
     }
-    return Response({**members, "esecuzione": runs.as_json(run)}, status=202, headers=headers)
+    return Response({**members, "esecuzione": as_json(run)}, status=202, headers=headers)
 
 
 def frozen(request: Request, response: Response, run: EsecuzioneEtl | None = None) -> Answer:
@@ -82,23 +84,21 @@ def run_named_by(token: str) -> EsecuzioneEtl | None:
 
 def ended(run: EsecuzioneEtl) -> Response:
     """200 with the run, or 422 if it failed: what a poll ends with."""
-    if run.stato in runs.FAILED:
+    if run.stato in EsecuzioneEtl.FAILED:
         raise InvalidPayload("esecuzione_fallita", run.messaggio, status=422)
     updated = run.tipo == run.Tipo.ORDINI and run.stato == Stato.OK
     message = "Ordine aggiornato con successo" if updated else run.messaggio
-    return Response({"message": message, **run.dettagli, "esecuzione": runs.as_json(run)})
+    return Response({"message": message, **run.dettagli, "esecuzione": as_json(run)})
 
 
 def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Response:
     """Queues a run of this kind and answers with it; one that is active is answered instead."""
-    active = runs.living_run(tipo, settings.RUN_DEAD_AFTER)
+    active = living_run(tipo, settings.RUN_DEAD_AFTER)
     if active:
         message = f"L'esecuzione {active.pk} è già in corso."
         return accepted(request, active, message=message, gia_in_esecuzione=True)
     by = caller(request)
-    run = runs.enqueue(
-        tipo, EsecuzioneEtl.Origine.API, avviata_da=by.nome, request_id=by.request_id
-    )
+    run = enqueue(tipo, EsecuzioneEtl.Origine.API, avviata_da=by.nome, request_id=by.request_id)
     if "respond-async" not in request.headers.get("Prefer", ""):
         _wait_if_few_do(run, wait_seconds)
     return answer(request, run)
@@ -106,8 +106,8 @@ def start_and_answer(request: Request, tipo: str, wait_seconds: float) -> Respon
 
 def answer(request: Request, run: EsecuzioneEtl) -> Response:
     """The run as it stands: ended, or 202. One whose process is gone is closed first."""
-    runs.close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())
-    if run.stato in runs.ENDED:
+    close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())
+    if run.stato in EsecuzioneEtl.ENDED:
         return ended(run)
     state = "in coda" if run.stato == Stato.IN_CODA else "in corso"
     return accepted(request, run, message=f"L'esecuzione {run.pk} è {state}.")
@@ -125,7 +125,7 @@ def _wait_if_few_do(run: EsecuzioneEtl, seconds: float) -> None:
 
 def _wait_for(run: EsecuzioneEtl, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while run.stato not in runs.ENDED and time.monotonic() < deadline:
+    while run.stato not in EsecuzioneEtl.ENDED and time.monotonic() < deadline:
         time.sleep(0.2)
         run.refresh_from_db()
-        runs.close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())
+        close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())

@@ -9,6 +9,8 @@ from enum import Enum
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.utils import Error as DatabaseErrorBase
 
+from ingestion.models import EsecuzioneEtl
+
 MYSQL_PASSING = {1213, 1205, 1040, 1053, 2002, 2003, 2006, 2013, 1927}
 MYSQL_DATA = {1264, 1265, 1292, 1366, 1406, 1048, 1062, 1452, 3819, 4025}
 MYSQL_RESOURCE = {1114, 1021}
@@ -61,6 +63,27 @@ def mysql_code(error: BaseException) -> int | None:
 
 def _sqlstate(error: BaseException) -> str:
     return getattr(error.__cause__, "pgcode", None) or ""
+
+
+STOPPED_BECAUSE = {
+    Failure.PASSING: "Il database di produzione (MySQL) non risponde.",
+    Failure.DATA: "Il database ha rifiutato i dati.",
+    Failure.RESOURCE: "Il disco o una tabella del database è pieno.",
+    Failure.UNKNOWN: "Errore interno: vedere etl.log.",
+}
+
+
+def stopped_because(error: Exception) -> tuple[str, str]:
+    """How a run that could not go on ends: (state, Italian sentence).
+
+    Only what nobody foresaw is an ERRORE: the rest will pass, and the rows wait.
+    """
+    failure = classify(error)
+    told = STOPPED_BECAUSE[failure]
+    if failure is Failure.PASSING and mysql_code(error) is None:
+        told = "Un database ha smesso di rispondere."  # PostgreSQL's errors have no such number
+    unknown = failure is Failure.UNKNOWN
+    return (EsecuzioneEtl.Stato.ERRORE if unknown else EsecuzioneEtl.Stato.PARZIALE), told
 
 
 # What a rejected row says to the people who have to mend it.

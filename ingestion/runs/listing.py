@@ -1,30 +1,53 @@
-"""The list of runs, newest first, in pages."""
+"""Runs as answers and commands show them: one, or a page of them."""
 
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any
 
-from ingestion import runs
+from django.utils import timezone
+
 from ingestion.models import EsecuzioneEtl
-from ingestion.watch.status import FAILED
 
 
-class Page(NamedTuple):
-    """Runs as answers show them, and the id before which the next page begins; None = no more."""
-
-    runs: list[dict[str, Any]]
-    next_before: int | None
-
-
-def page(*, before: int | None, limit: int, failed: bool) -> Page:
-    """At most ``limit`` runs, those with an id below ``before`` if given.
+def page(*, before: int | None, limit: int, failed: bool) -> tuple[list[EsecuzioneEtl], int | None]:
+    """At most ``limit`` runs, newest first, those with an id below ``before`` if given; and the id
+    before which the next page begins, None if there is none.
 
     ``failed``: only those that ended badly or left records behind.
     """
     rows = EsecuzioneEtl.objects.order_by("-pk")
     if failed:
-        rows = rows.filter(FAILED)
+        rows = rows.failed()
     if before is not None:
         rows = rows.filter(pk__lt=before)
     found = list(rows[: limit + 1])
     shown = found[:limit]
-    next_before = shown[-1].pk if len(found) > limit else None
-    return Page([runs.as_json(run) for run in shown], next_before)
+    return shown, shown[-1].pk if len(found) > limit else None
+
+
+def as_json(run: EsecuzioneEtl) -> dict[str, Any]:
+    """A run as every answer shows it (contract.md): no nulls, "" or 0 where not yet known."""
+    duration = (run.finita_il or timezone.now()) - run.iniziata_il if run.iniziata_il else None
+    return {
+        "id": run.pk,
+        "tipo": run.tipo,
+        "origine": run.origine,
+        "avviata_da": run.avviata_da,
+        "stato": run.stato,
+        "iniziata_il": iso(run.iniziata_il),
+        "finita_il": iso(run.finita_il),
+        "durata_s": round(duration.total_seconds(), 3) if duration else 0.0,
+        "letti": run.letti,
+        "caricati": run.caricati,
+        "gia_presenti": run.gia_presenti,
+        "in_errore": run.in_errore,
+        "anomalie": run.anomalie,
+        "rimanenti": run.rimanenti,
+        "messaggio": run.messaggio,
+    }
+
+
+def iso(moment: datetime | None) -> str:
+    """ISO 8601 in UTC with ``Z``; "" for never."""
+    if moment is None:
+        return ""
+    return moment.astimezone(tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

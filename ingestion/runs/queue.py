@@ -1,66 +1,85 @@
-"""From a queued run to its end: what every job of the portal does around its own work."""
+"""Runs that wait in the queue: made, joined, and closed when their task was lost."""
 
-from collections.abc import Callable
-from datetime import timedelta
-from logging import Logger
+from datetime import datetime, timedelta
 
-from django.db import close_old_connections
+from django.db import transaction
 from django.utils import timezone
+from django_q.tasks import async_task
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.start import close_dead, is_dead
 
-# A run waits so long for the active one, then lets the worker go: the queue stops a task that
-# takes longer than its timeout, the waiting included.
-PATIENCE = timedelta(minutes=2)
+Stato = EsecuzioneEtl.Stato
 
-Work = Callable[..., EsecuzioneEtl]
-"""``work(run, patience=…)`` starts the run, does the job and returns the closed run."""
+TASK = "ingestion.runs.running.run_queued"
+
+# Runs that a task of the queue will start; the others are started by who made them.
+QUEUED_BY = {EsecuzioneEtl.Origine.API, EsecuzioneEtl.Origine.ADMIN}
+
+# A queued run older than this is not joined by new requests: its task may have been lost.
+JOINABLE_FOR = timedelta(minutes=2)
+# A queued run older than this never started: the worker was down.
+LOST_AFTER = timedelta(hours=1)
 
 
-def start_or_give_way(run: EsecuzioneEtl, dead_after: timedelta, patience: timedelta) -> None:
-    """Starts the run; raises ``runs.RunAlreadyActive`` when another of its kind is in course for
-    longer than ``patience``.
+def create(tipo: str, origine: str, *, avviata_da: str = "", request_id: str = "") -> EsecuzioneEtl:
+    return EsecuzioneEtl.objects.create(
+        tipo=tipo, origine=origine, avviata_da=avviata_da, request_id=request_id
+    )
 
-    A run that somebody follows (API, admin) then goes back to the queue's end: the active one
-    may have begun before its records came. The others are closed; the next one does their work.
+
+def enqueue(
+    tipo: str, origine: str, *, avviata_da: str = "", request_id: str = ""
+) -> EsecuzioneEtl:
+    """A queued run that will start after the caller's transaction commits.
+
+    Joins a run that waits already: it cannot start before our commit, because we hold its
+    row lock, so it will see what we stored.
     """
-    close_old_connections()
-    try:
-        runs.start_when_free(run, dead_after, patience)
-    except runs.RunAlreadyActive as busy:
-        if run.origine in runs.QUEUED_BY:
-            runs.put_in_queue(run)
-            raise
-        told = f"È già in corso l'esecuzione {busy.active.pk}, che fa lo stesso lavoro."
-        runs.finish(run, EsecuzioneEtl.Stato.INTERROTTA, told)
-        raise
-
-
-def run_queued(run_id: int, work: Work, logger: Logger) -> str:
-    """The queue's task for a run made by an endpoint or by the admin; returns how it ended."""
-    close_old_connections()
-    run = EsecuzioneEtl.objects.get(pk=run_id)
-    if run.stato != EsecuzioneEtl.Stato.IN_CODA:
-        return f"run {run_id} is {run.stato}"
-    return _work_and_log(run, work, logger)
-
-
-def run_scheduled(tipo: str, work: Work, logger: Logger) -> str:
-    """The timetable's task: a run of its own, after closing queued ones that never started."""
-    close_old_connections()
-    runs.close_lost(tipo, timezone.now())
-    run = runs.create(tipo, EsecuzioneEtl.Origine.PIANIFICATA, avviata_da="orario")
-    return _work_and_log(run, work, logger)
-
-
-def _work_and_log(run: EsecuzioneEtl, work: Work, logger: Logger) -> str:
-    try:
-        run = work(run, patience=PATIENCE)
-    except runs.RunAlreadyActive as busy:
+    with transaction.atomic(using="default"):
+        waiting = (
+            EsecuzioneEtl.objects.select_for_update()
+            .filter(
+                tipo=tipo,
+                stato=Stato.IN_CODA,
+                origine__in=QUEUED_BY,
+                creata_il__gt=timezone.now() - JOINABLE_FOR,
+            )
+            .order_by("pk")
+            .first()
+        )
+        if waiting:
+            return waiting
+        run = create(tipo, origine, avviata_da=avviata_da, request_id=request_id)
         run.refresh_from_db()
-        logger.warning("%s %s: run %s is active", run.tipo, run.pk, busy.active.pk)
-    except runs.LeaseLost:  # somebody started or closed it before we could
-        run.refresh_from_db()
-    logger.info("%s %s: %s", run.tipo, run.origine, run.stato, extra=runs.marks(run))
-    return run.stato
+        put_in_queue(run)
+    return run
+
+
+def put_in_queue(run: EsecuzioneEtl) -> None:
+    """A task that will start the run; with the caller's transaction it is written, or not."""
+    async_task(TASK, run.pk, task_name=f"{run.tipo}-{run.pk}")
+
+
+def close_lost(tipo: str, now: datetime) -> int:
+    """Closes queued runs that never started; returns how many."""
+    return EsecuzioneEtl.objects.filter(
+        creata_il__lt=now - LOST_AFTER, tipo=tipo, stato=Stato.IN_CODA
+    ).update(
+        stato=Stato.INTERROTTA,
+        finita_il=now,
+        messaggio="Mai partita: il worker era fermo. I record restano in attesa.",
+    )
+
+
+def close_if_gone(run: EsecuzioneEtl, dead_after: timedelta, now: datetime) -> None:
+    """Closes this run if its process died, or if it never started: who follows it must not wait
+    for ever.
+    """
+    if run.stato == Stato.IN_CORSO and is_dead(run, dead_after, now):
+        close_dead(run, now)
+    elif run.stato == Stato.IN_CODA and run.creata_il < now - LOST_AFTER:
+        close_lost(run.tipo, now)
+    else:
+        return
+    run.refresh_from_db()

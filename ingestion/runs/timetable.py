@@ -4,20 +4,22 @@ from typing import Any
 
 from django_q.models import Schedule
 
-# name → (function, cron in plant time)
-SCHEDULES = {
-    "trasferimento orario": ("ingestion.jobs.scheduled_transfer", "5 * * * *"),
-    "ordini orario": ("orders.jobs.scheduled_update", "10 * * * *"),
-    "verifica oraria": ("ingestion.jobs.scheduled_verification", "40 * * * *"),
-    # Not between 02 and 03, an hour that some days lack and others have twice.
-    "pulizia giornaliera": ("ingestion.jobs.scheduled_purge", "20 4 * * *"),
-}
+from ingestion.runs.job import JOBS, Job
+
+TASK = "ingestion.runs.running.run_scheduled"
+
+
+def _call(job: Job) -> dict[str, str]:
+    return {"func": TASK, "args": repr(job.kind.value)}
 
 
 def missing_schedules() -> list[str]:
     """Names of the schedules that are not there, or call another function than ours."""
-    present = set(Schedule.objects.values_list("name", "func"))
-    return [name for name, (func, _) in SCHEDULES.items() if (name, func) not in present]
+    return [
+        job.schedule
+        for job in JOBS.values()
+        if not Schedule.objects.filter(name=job.schedule, **_call(job)).exists()
+    ]
 
 
 def create_schedules() -> list[str]:
@@ -26,13 +28,13 @@ def create_schedules() -> list[str]:
     One that staff paused or re-timed stays as it is.
     """
     changed = missing_schedules()
-    for name in changed:
-        func, cron = SCHEDULES[name]
-        Schedule.objects.update_or_create(
-            name=name,
-            defaults={"func": func},
-            create_defaults={"func": func, "schedule_type": Schedule.CRON, "cron": cron},
-        )
+    for job in JOBS.values():
+        if job.schedule in changed:
+            Schedule.objects.update_or_create(
+                name=job.schedule,
+                defaults=_call(job),
+                create_defaults={**_call(job), "schedule_type": Schedule.CRON, "cron": job.cron},
+            )
     return changed
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ingestion import runs
+from django.db.models import F
+
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from ingestion.runs.failures import reason
 
@@ -33,7 +34,7 @@ def mark_refused(refusals: Sequence[Refusal], run: EsecuzioneEtl, now: datetime)
     for refusal in refusals:
         code, sentence = reason(refusal.error)
         _mark_error([refusal.id_operazione], run, now, code, sentence)
-        logger.warning("row %s refused: %s", refusal.id_operazione, code, extra=runs.marks(run))
+        logger.warning("row %s refused: %s", refusal.id_operazione, code, extra=run.log_extra())
 
 
 def quarantine_killers(run: EsecuzioneEtl, now: datetime, deaths: int = 3) -> int:
@@ -51,8 +52,24 @@ def quarantine_killers(run: EsecuzioneEtl, now: datetime, deaths: int = 3) -> in
             "PROCESSO_TERMINATO",
             f"Il processo si è fermato {deaths} volte mentre trattava questo record.",
         )
-        logger.error("rows %s killed %s runs", ids, deaths, extra=runs.marks(run))
+        logger.error("rows %s killed %s runs", ids, deaths, extra=run.log_extra())
     return len(ids)
+
+
+def blame_rows_in_hand(run: EsecuzioneEtl) -> None:
+    """Counts a death for each row of the batch in which the run died.
+
+    Those rows are then transferred one by one, so that a row that kills its process is found. A
+    batch of several rows held none that was tried before: those go one by one.
+    """
+    if run.batch_da is None:
+        return
+    rows = RawOperazione.objects.filter(
+        stato=RawOperazione.Stato.PENDING, id_operazione__range=(run.batch_da, run.batch_a)
+    )
+    if run.batch_da != run.batch_a:
+        rows = rows.filter(tentativi=0)
+    rows.update(tentativi=F("tentativi") + 1)
 
 
 def _mark_error(

@@ -6,20 +6,20 @@ run finds them already there by their uid (docs/adr/0001-no-two-phase-commit.md)
 
 import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
-from ingestion.runs import Tally
+from ingestion.runs.job import Ending, Work
+from ingestion.runs.lease import Lease, RowTally
+from ingestion.runs.retry import retry_at_the_end
 from ingestion.transfer import outcomes
 from ingestion.transfer.build import LoadRow, build
 from ingestion.transfer.claim import Span, claim, count_pending, last_id, peek, spans
-from ingestion.transfer.load import Loaded, ids_by_uid, load
+from ingestion.transfer.load import ids_by_uid, load
 from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.outcomes import Refusal
 from ingestion.transfer.parse import parse
@@ -30,7 +30,6 @@ from ingestion.transfer.timestamps import utc_to_plant
 logger = logging.getLogger("etl")
 
 Stato = EsecuzioneEtl.Stato
-Progress = Callable[[Tally], None]
 
 
 @dataclass(frozen=True)
@@ -42,40 +41,41 @@ class Options:
     limit: int | None = None
 
 
-def transfer(
-    run: EsecuzioneEtl, options: Options, on_progress: Progress | None = None
-) -> EsecuzioneEtl:
-    """Moves what is pending now, for a run that is IN_CORSO, and closes the run.
+class Transfer(Work):
+    """Moves what is pending when it starts; what it could not move is still PENDING."""
 
-    Never raises for what a plant must expect (MySQL away, a full disk, bad rows): the run says it.
-    """
-    tally = Tally()
-    scope_end = 0
-    allowed = options.limit
-    logger.info("transfer started", extra=runs.marks(run))
-    try:
-        scope_end = last_id()
-        killers = outcomes.quarantine_killers(run, timezone.now())
-        tally.add(Tally(letti=killers, in_errore=killers))
-        if allowed is not None:
-            allowed += killers  # rows set aside are beside the limit
-        master = runs.persistently(run, load_master_data)
-        for span in spans(scope_end, options.batch_size, options.limit):
-            runs.beat(run, batch_da=span.first, batch_a=span.last, **asdict(tally))
-            batch = partial(transfer_span, run, span, master, options.limits)
-            tally.add(runs.persistently(run, batch))
-            if on_progress:
-                on_progress(tally)
-    except runs.LeaseLost:
-        logger.error("transfer stopped: another run took over", extra=runs.marks(run))
-        run.refresh_from_db()
-        return run
-    except Exception as error:  # noqa: BLE001 - whatever happens, the run row must tell it
-        return _close_stopped(run, tally, scope_end, allowed, error)
-    return _close_finished(run, tally)
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.tally: RowTally = RowTally()
+        self.scope_end = 0
+        self.killers = 0  # rows set aside untried, beside the limit
+
+    def do(self, lease: Lease) -> Ending:
+        logger.info("transfer started", extra=lease.run.log_extra())
+        self.scope_end = last_id()
+        self.killers = outcomes.quarantine_killers(lease.run, timezone.now())
+        self.tally.add(RowTally(letti=self.killers, in_errore=self.killers))
+        master, limits = lease.retry(load_master_data), self.options.limits
+        for span in spans(self.scope_end, self.options.batch_size, self.options.limit):
+            lease.beat(batch_da=span.first, batch_a=span.last)
+            lease.add(lease.retry(partial(transfer_span, lease.run, span, master, limits)))
+        if not self.tally.in_errore:
+            return self._ending(Stato.OK, f"{self.tally.caricati} record caricati.")
+        told = f"{self.tally.caricati} record caricati, {self.tally.in_errore} in errore."
+        return self._ending(Stato.PARZIALE, told)
+
+    def stopped(self, stato: str, reason: str) -> Ending:
+        left = retry_at_the_end(partial(count_pending, self.scope_end))
+        if self.options.limit is not None:
+            left = min(left, self.options.limit + self.killers - self.tally.letti)
+        self.tally.add(RowTally(letti=left, rimanenti=left))
+        return self._ending(stato, f"{reason} {left} record restano in attesa.")
+
+    def _ending(self, stato: str, messaggio: str) -> Ending:
+        return Ending(stato, messaggio, f"transfer ended {stato} {asdict(self.tally)}")
 
 
-def transfer_span(run: EsecuzioneEtl, span: Span, master: MasterData, limits: Limits) -> Tally:
+def transfer_span(run: EsecuzioneEtl, span: Span, master: MasterData, limits: Limits) -> RowTally:
     """One batch through the whole corridor. The order of the two commits is the guarantee."""
     now = timezone.now()
     with transaction.atomic(using="default"):
@@ -86,12 +86,18 @@ def transfer_span(run: EsecuzioneEtl, span: Span, master: MasterData, limits: Li
         refusals += [Refusal(id_of[uid], error) for uid, error in loaded.rejected]
         outcomes.mark_processed([id_of[uid] for uid in loaded.new + loaded.present], run, now)
         outcomes.mark_refused(refusals, run, now)
-    return _tally_of(len(claimed), loaded, len(refusals))
+    return RowTally(
+        letti=len(claimed),
+        caricati=len(loaded.new),
+        gia_presenti=len(loaded.present),
+        in_errore=len(refusals),
+        anomalie=loaded.anomalies,
+    )
 
 
-def preview(options: Options) -> tuple[Tally, Counter[int]]:
+def preview(options: Options) -> tuple[RowTally, Counter[int]]:
     """What a transfer would do now, writing nothing: its tally, and anomalies by kind."""
-    tally = Tally()
+    tally = RowTally()
     kinds: Counter[int] = Counter()
     master = load_master_data()
     for span in spans(last_id(), options.batch_size, options.limit):
@@ -99,7 +105,7 @@ def preview(options: Options) -> tuple[Tally, Counter[int]]:
         present = len(ids_by_uid([row.uid for row in rows]))
         kinds.update(row_anomaly[0] for row in rows for row_anomaly in row.anomalie)
         tally.add(
-            Tally(
+            RowTally(
                 letti=len(rows) + len(refusals),
                 caricati=len(rows) - present,
                 gia_presenti=present,
@@ -123,39 +129,3 @@ def _judge_and_build(
             logger.exception("row %s cannot be judged", raw.id_operazione)
             refusals.append(Refusal(raw.id_operazione, error))
     return rows, refusals
-
-
-def _tally_of(claimed: int, loaded: Loaded, refused: int) -> Tally:
-    return Tally(
-        letti=claimed,
-        caricati=len(loaded.new),
-        gia_presenti=len(loaded.present),
-        in_errore=refused,
-        anomalie=loaded.anomalies,
-    )
-
-
-def _close_finished(run: EsecuzioneEtl, tally: Tally) -> EsecuzioneEtl:
-    if tally.in_errore:
-        stato = Stato.PARZIALE
-        messaggio = f"{tally.caricati} record caricati, {tally.in_errore} in errore."
-    else:
-        stato = Stato.OK
-        messaggio = f"{tally.caricati} record caricati."
-    runs.finish(run, stato, messaggio, **asdict(tally))
-    logger.info("transfer ended %s %s", stato, asdict(tally), extra=runs.marks(run))
-    return run
-
-
-def _close_stopped(
-    run: EsecuzioneEtl, tally: Tally, scope_end: int, limit: int | None, error: Exception
-) -> EsecuzioneEtl:
-    """Closes a run that could not go on; what it had not moved is still PENDING."""
-    stato, reason = runs.stopped_because(error, run)
-    left = runs.patiently(partial(count_pending, scope_end))
-    tally.rimanenti = left if limit is None else min(left, limit - tally.letti)
-    tally.letti += tally.rimanenti
-    messaggio = f"{reason} {tally.rimanenti} record restano in attesa."
-    runs.finish(run, stato, messaggio, **asdict(tally))
-    logger.info("transfer ended %s %s", stato, asdict(tally), extra=runs.marks(run))
-    return run

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from ingestion.models import Avviso
-from ingestion.runs import iso
+from ingestion.runs.listing import iso
 from ingestion.watch import alert_store
 from ingestion.watch.channels import Channel, Email, Message, Webhook
 from ingestion.watch.health import Problem, problems

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from ingestion.reception.payloads import InvalidPayload
-from ingestion.runs import iso
+from ingestion.runs.listing import iso
 from production.models import AnomaliaOperazione, NumerazioneAnomalie
 
 PAGE = 100

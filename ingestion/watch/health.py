@@ -12,14 +12,14 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
-from django.db.models import Min, Q
+from django.db.models import Min
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 from django_q.status import Stat
 
 from ingestion.models import Avviso, EsecuzioneEtl, RawOperazione
-from ingestion.runs import living_run
+from ingestion.runs.start import living_run
 
 LATE_AFTER = timedelta(minutes=75)
 DEAF_AFTER = timedelta(minutes=2)
@@ -27,8 +27,6 @@ ANSWERS_WITHIN_SECONDS = 3
 
 Stato = EsecuzioneEtl.Stato
 Tipo = EsecuzioneEtl.Tipo
-# Nothing of what was read is left behind: rows in ERROR are settled, not left.
-SUCCEEDED = Q(stato=Stato.OK) | Q(stato=Stato.PARZIALE, rimanenti=0)
 
 LATE_SENTENCES = {
     Tipo.TRANSFER: "Nessun trasferimento riuscito da più di 75 minuti.",
@@ -167,7 +165,7 @@ def _late(now: datetime) -> Iterator[Problem]:
     Where one never succeeded, it counts from the first run or record there was.
     """
     for tipo, sentence in LATE_SENTENCES.items():
-        succeeded = EsecuzioneEtl.objects.filter(SUCCEEDED, tipo=tipo).order_by("-pk").first()
+        succeeded = EsecuzioneEtl.objects.succeeded().filter(tipo=tipo).order_by("-pk").first()
         since = succeeded.finita_il if succeeded else _first_sign_of_life()
         if since and since < now - LATE_AFTER:
             yield Problem(tipo.value, sentence, since)

@@ -3,19 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Min, Q
+from django.db.models import Min
 from django.utils import timezone
 from django_q.models import Schedule
 
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.runs import as_json, iso
+from ingestion.runs.listing import as_json, iso
 from ingestion.watch import health
-from ingestion.watch.health import SUCCEEDED
 
 VERSION = "0.1.0"
 
 Stato = EsecuzioneEtl.Stato
-FAILED = Q(stato__in=[Stato.ERRORE, Stato.INTERROTTA]) | Q(stato=Stato.PARZIALE, rimanenti__gt=0)
 
 
 def overview() -> dict[str, Any]:
@@ -25,8 +23,8 @@ def overview() -> dict[str, Any]:
     """
     transfers = EsecuzioneEtl.objects.filter(tipo=EsecuzioneEtl.Tipo.TRANSFER)
     latest = transfers.exclude(stato=Stato.IN_CODA).order_by("-pk").first()
-    last_success = transfers.filter(SUCCEEDED).order_by("-pk").first()
-    last_error = transfers.filter(FAILED).order_by("-pk").first()
+    last_success = transfers.succeeded().order_by("-pk").first()
+    last_error = transfers.failed().order_by("-pk").first()
     databases = health.databases_answering()
     return {
         "running": transfers.filter(stato=Stato.IN_CORSO).exists(),

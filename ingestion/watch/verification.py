@@ -1,42 +1,46 @@
 """The hourly check of the invariants (reliability.md): one run; its outcome says how it stands."""
 
-import logging
-from collections import Counter
+from dataclasses import dataclass
+from typing import Any
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.job import Ending, Work
+from ingestion.runs.lease import Lease, Tally
 from ingestion.watch.invariants import INVARIANTS
-
-logger = logging.getLogger("etl")
 
 Stato = EsecuzioneEtl.Stato
 
 
-def verify(run: EsecuzioneEtl) -> EsecuzioneEtl:
-    """Checks every invariant, for a run that is IN_CORSO, and closes the run: ERRORE if one does
-    not hold. Its ``dettagli`` count the problems; ``manage.py verifica`` shows each.
-    """
-    found: Counter[str] = Counter()
-    try:
+@dataclass
+class FoundTally(Tally):
+    """How many problems each invariant has; None until all were looked at."""
+
+    problemi: dict[str, int] | None = None
+
+    def columns(self) -> dict[str, Any]:
+        return {} if self.problemi is None else {"dettagli": {"problemi": self.problemi}}
+
+
+class Verification(Work):
+    """Checks every invariant: ERRORE if one does not hold; ``manage.py verifica`` shows each."""
+
+    def __init__(self) -> None:
+        self.tally: FoundTally = FoundTally()
+
+    def do(self, lease: Lease) -> Ending:
+        found: dict[str, int] = {}
         for name, check in INVARIANTS.items():
-            found[name] += sum(1 for _ in check())
-            runs.beat(run)
-    except runs.LeaseLost:
-        run.refresh_from_db()
-        return run
-    except Exception as error:  # noqa: BLE001 - whatever happens, the run row must tell it
-        runs.stopped_because(error, run)
-        runs.finish(run, Stato.INTERROTTA, "Verifica interrotta: la prossima riprende da capo.")
-        return run
-    wrong = {name: number for name, number in found.items() if number}
-    EsecuzioneEtl.objects.filter(pk=run.pk).update(dettagli={"problemi": wrong})
-    runs.finish(run, Stato.ERRORE if wrong else Stato.OK, _told(wrong))
-    logger.info("verification ended: %s", wrong or "well", extra=runs.marks(run))
-    return run
+            if number := sum(1 for _ in check()):
+                found[name] = number
+            lease.beat()
+        self.tally.problemi = found
+        if not found:
+            told = "Tutto bene: nulla è perso, doppio o alterato."
+            return Ending(Stato.OK, told, "verification ended: well")
+        named = ", ".join(f"{name} ({number})" for name, number in found.items())
+        told = f"Qualcosa non torna: {named}. I dettagli: manage.py verifica."
+        return Ending(Stato.ERRORE, told, f"verification ended: {found}")
 
-
-def _told(wrong: dict[str, int]) -> str:
-    if not wrong:
-        return "Tutto bene: nulla è perso, doppio o alterato."
-    named = ", ".join(f"{name} ({number})" for name, number in wrong.items())
-    return f"Qualcosa non torna: {named}. I dettagli: manage.py verifica."
+    def stopped(self, stato: str, reason: str) -> Ending:
+        told = "Verifica interrotta: la prossima riprende da capo."
+        return Ending(Stato.INTERROTTA, told, "verification ended: interrupted")

@@ -16,8 +16,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.lease import RowTally
 from orders import rules, stock
 from orders.counting.completion import complete
 from orders.models import (
@@ -48,7 +48,7 @@ Causa = MovimentoMagazzino.Causa
 
 
 @dataclass
-class Tally(runs.Tally):
+class CountingTally(RowTally):
     """Counters of an orders run, with those that only it has."""
 
     righe_aggiornate: int = 0
@@ -67,7 +67,7 @@ def uncounted() -> QuerySet[Operazione]:
     return Operazione.objects.filter(da_contare=True)
 
 
-def set_aside_next(run: EsecuzioneEtl, error: Exception) -> Tally:
+def set_aside_next(run: EsecuzioneEtl, error: Exception) -> CountingTally:
     """Writes the next operation off as not attributable, so that it is never scanned again.
 
     Raises ``error`` when there is none: it is not an operation that the database refused.
@@ -87,22 +87,24 @@ def set_aside_next(run: EsecuzioneEtl, error: Exception) -> Tally:
         "operation %s set aside: %s",
         row.id_operazione,
         type(error).__name__,
-        extra=runs.marks(run),
+        extra=run.log_extra(),
     )
-    return Tally(letti=1, in_errore=1)
+    return CountingTally(letti=1, in_errore=1)
 
 
-def count_next(run: EsecuzioneEtl, grezzi: bool, size: int) -> Tally:
+def count_next(run: EsecuzioneEtl, grezzi: bool, size: int) -> CountingTally:
     """One chunk, or, when none is left, the orders that need no more production."""
     now = timezone.now()
     with transaction.atomic(using=ALIAS):
         operations = take(size)
         if not operations:
-            return Tally(ordini_completati=complete(Ordine.objects.waiting(), now))
+            return CountingTally(ordini_completati=complete(Ordine.objects.waiting(), now))
         return count_chunk(operations, run.pk, grezzi, now)
 
 
-def count_chunk(operations: list[Production], run_id: int, grezzi: bool, now: datetime) -> Tally:
+def count_chunk(
+    operations: list[Production], run_id: int, grezzi: bool, now: datetime
+) -> CountingTally:
     ids = [operation.id_operazione for operation in operations]
     present = set(MovimentoProduzione.objects.filter(pk__in=ids).values_list("pk", flat=True))
     new = [operation for operation in operations if operation.id_operazione not in present]
@@ -115,7 +117,7 @@ def count_chunk(operations: list[Production], run_id: int, grezzi: bool, now: da
     touched = {row.id_ordine for row in counted if row.dati and row.id_ordine is not None}
     completed = complete(Ordine.objects.waiting().filter(pk__in=touched), now)
     Operazione.objects.filter(pk__in=ids).update(da_contare=None)
-    return Tally(
+    return CountingTally(
         letti=len(operations),
         caricati=len(new),
         gia_presenti=len(present),

@@ -3,8 +3,9 @@
 import time
 from statistics import median
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.queue import create
+from ingestion.runs.running import carry_out
 from orders import jobs
 from orders.models import MovimentoProduzione, Ordine
 from production.models import Operazione
@@ -53,9 +54,9 @@ def run() -> bool:
 def _count() -> float:
     """Seconds of one update; it must have counted all, or the time means nothing."""
     completed = Ordine.objects.filter(stato=Ordine.Stato.COMPLETATO).count()
-    update = runs.create(EsecuzioneEtl.Tipo.ORDINI, EsecuzioneEtl.Origine.COMANDO)
+    update = create(EsecuzioneEtl.Tipo.ORDINI, EsecuzioneEtl.Origine.COMANDO)
     started = time.perf_counter()
-    update = jobs.update_now(update)
+    update = carry_out(update, jobs.COUNTING)
     seconds = time.perf_counter() - started
     assert (update.stato, update.caricati) == ("OK", NEW), update.messaggio
     assert Operazione.objects.filter(da_contare=True).count() == 0

@@ -10,7 +10,8 @@ from django_q.models import Schedule
 
 from etlportal.checkup import CHECKS
 from etlportal.models import ChiaveApi
-from ingestion.runs.timetable import SCHEDULES, create_schedules
+from ingestion.runs.job import JOBS
+from ingestion.runs.timetable import create_schedules
 from ingestion.watch import checkup, health
 from tests import builders
 from tests.builders import make_raw_operazione
@@ -113,7 +114,7 @@ def test_one_that_staff_paused_is_told_and_no_problem():
     )
 
     assert check("orari") == (0, "bene", "Sospesi: ordini orario.")
-    assert len(SCHEDULES) > 1
+    assert len(JOBS) > 1
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(74, 0), (76, 1)])

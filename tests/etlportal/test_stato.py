@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from ingestion import runs
+from ingestion.runs.listing import iso
 from ingestion.transfer.timestamps import PLANT_TIME_ZONE
 from ingestion.watch import health
 from production.models import AnomaliaOperazione, Operazione
@@ -46,7 +46,7 @@ def test_the_figures():
     assert (report["anomalie_oggi"], report["ordini_aperti"]) == (1, 1)
     assert report["db"] == {"postgresql": True, "mysql": True}
     assert report["staging"]["pending"] == 1
-    assert report["prossime"] == {"prova": runs.iso(due)}
+    assert report["prossime"] == {"prova": iso(due)}
     assert [run["id"] for run in report["esecuzioni"]] == [run.pk for run in made[:1:-1]]
     assert report["worker"] == {"vivo": False, "ultimo_battito": ""}
 

@@ -7,9 +7,12 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from ingestion import jobs, runs
+from ingestion import jobs
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.runs import queue as run_queue
+from ingestion.runs import running
+from ingestion.runs.lease import finish
+from ingestion.runs.running import carry_out, run_queued, run_scheduled
+from ingestion.runs.start import RunAlreadyActive
 from ingestion.transfer.records import Limits
 from tests.builders import make_active_esecuzione, make_esecuzione, make_raw_operazioni
 
@@ -31,7 +34,7 @@ def periodic_log(caplog):
 
 @pytest.fixture
 def no_patience(monkeypatch):
-    monkeypatch.setattr(run_queue, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(running, "PATIENCE", timedelta(0))
 
 
 # --- Options --------------------------------------------------------------------------------
@@ -71,7 +74,7 @@ def test_the_limits_come_from_the_settings(settings):
 def test_transfers_for_a_queued_run(plant):
     make_raw_operazioni(2)
 
-    run = jobs.transfer_now(make_esecuzione())
+    run = carry_out(make_esecuzione(), jobs.TRANSFER)
 
     assert (run.stato, run.caricati) == (Stato.OK, 2)
 
@@ -81,8 +84,8 @@ def test_a_run_that_finds_another_active_says_so(plant):
     make_raw_operazioni(2)
     run = make_esecuzione()
 
-    with pytest.raises(runs.RunAlreadyActive):
-        jobs.transfer_now(run)
+    with pytest.raises(RunAlreadyActive):
+        carry_out(run, jobs.TRANSFER)
 
     run.refresh_from_db()
     assert run.stato == Stato.INTERROTTA
@@ -97,12 +100,12 @@ def test_a_run_that_somebody_follows_goes_back_to_the_queue(plant, run_queue, or
     make_raw_operazioni(2)
     run = make_esecuzione(origine=origine)
 
-    with pytest.raises(runs.RunAlreadyActive):
-        jobs.transfer_now(run)
+    with pytest.raises(RunAlreadyActive):
+        carry_out(run, jobs.TRANSFER)
 
     run.refresh_from_db()
     assert run.stato == Stato.IN_CODA
-    runs.finish(active, Stato.OK, "Fatto.")
+    finish(active, Stato.OK, "Fatto.")
     assert run_queue() == 1
     run.refresh_from_db()
     assert (run.stato, run.caricati) == (Stato.OK, 2)
@@ -112,7 +115,7 @@ def test_the_task_of_a_queued_run(plant, periodic_log):
     make_raw_operazioni(1)
     run = make_esecuzione()
 
-    assert jobs.run_transfer(run.pk) == "OK"
+    assert run_queued(run.pk) == "OK"
 
     run.refresh_from_db()
     assert run.caricati == 1
@@ -125,22 +128,26 @@ def test_the_task_of_a_run_that_was_started_already_does_nothing(plant, stato):
     make_raw_operazioni(1)
     run = make_esecuzione(stato=stato)
 
-    assert jobs.run_transfer(run.pk) == f"run {run.pk} is {stato}"
+    assert run_queued(run.pk) == f"run {run.pk} is {stato}"
 
     assert RawOperazione.objects.filter(stato="PENDING").count() == 1
 
 
 @pytest.mark.parametrize("stato", [Stato.IN_CORSO, Stato.INTERROTTA])
-def test_a_run_that_another_starts_or_closes_in_that_moment_is_left_alone(plant, stato):
+def test_a_run_that_another_starts_or_closes_in_that_moment_is_left_alone(
+    plant, monkeypatch, stato
+):
     """The task ends, and the queue shows no failure."""
     make_raw_operazioni(1)
     run = make_esecuzione()
 
-    def come_too_late(run, **options):
+    def come_too_late(run, *args, **options):
         EsecuzioneEtl.objects.filter(pk=run.pk).update(stato=stato, battito_il=timezone.now())
-        return jobs.transfer_now(run, **options)
+        return carry_out(run, *args, **options)
 
-    assert run_queue.run_queued(run.pk, come_too_late, jobs.logger) == stato
+    monkeypatch.setattr(running, "carry_out", come_too_late)
+
+    assert run_queued(run.pk) == stato
 
     assert RawOperazione.objects.filter(stato="PENDING").count() == 1
 
@@ -151,7 +158,7 @@ def test_a_run_that_another_starts_or_closes_in_that_moment_is_left_alone(plant,
 def test_the_hourly_task_leaves_one_run_and_one_line(plant, periodic_log):
     make_raw_operazioni(3)
 
-    assert jobs.scheduled_transfer() == "OK"
+    assert run_scheduled("transfer") == "OK"
 
     run = EsecuzioneEtl.objects.get()
     assert (run.origine, run.caricati) == ("pianificata", 3)
@@ -161,7 +168,7 @@ def test_the_hourly_task_leaves_one_run_and_one_line(plant, periodic_log):
 def test_the_hourly_task_closes_runs_that_were_lost(plant):
     lost = make_esecuzione(creata_il=timezone.now() - timedelta(hours=2))
 
-    jobs.scheduled_transfer()
+    run_scheduled("transfer")
 
     lost.refresh_from_db()
     assert lost.stato == Stato.INTERROTTA
@@ -170,7 +177,7 @@ def test_the_hourly_task_closes_runs_that_were_lost(plant):
 def test_the_hourly_task_gives_way_to_an_active_run(plant, periodic_log, no_patience):
     active = make_active_esecuzione()
 
-    assert jobs.scheduled_transfer() == "INTERROTTA"
+    assert run_scheduled("transfer") == "INTERROTTA"
 
     assert f"run {active.pk} is active" in periodic_log()[0].getMessage()
     active.refresh_from_db()

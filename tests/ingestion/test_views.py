@@ -12,9 +12,9 @@ from django.core import signing
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
-from ingestion.runs import answers as run_answers
+from ingestion.runs import answers, listing
+from ingestion.runs.queue import LOST_AFTER
 from production.models import Operazione
 from tests.builders import (
     make_active_esecuzione,
@@ -408,7 +408,7 @@ def test_a_run_that_dies_while_its_caller_waits_is_answered_at_once(api, setting
 
 
 def test_a_poll_closes_a_run_that_never_started(anonymous):
-    lost = make_esecuzione(creata_il=timezone.now() - runs.LOST_AFTER - timedelta(minutes=1))
+    lost = make_esecuzione(creata_il=timezone.now() - LOST_AFTER - timedelta(minutes=1))
     other = make_esecuzione()
 
     assert anonymous.get(f"/esecuzioni/{token_of(lost.pk)}").status_code == 422
@@ -450,13 +450,13 @@ def test_a_run_that_did_a_part_has_not_failed(anonymous):
 # --- The signed address ---------------------------------------------------------------------
 
 
-def token_of(pk, salt=run_answers.LOCATION_SALT):
+def token_of(pk, salt=answers.LOCATION_SALT):
     return signing.dumps(pk, salt=salt)
 
 
 def tampered(token):
     """The same signature over another run."""
-    forged = signing.dumps(10**6, salt=run_answers.LOCATION_SALT)
+    forged = signing.dumps(10**6, salt=answers.LOCATION_SALT)
     return ":".join([forged.split(":")[0], *token.split(":")[1:]])
 
 
@@ -477,7 +477,7 @@ def test_a_token_of_a_run_that_is_gone(anonymous):
 
 def test_a_token_expires(anonymous, monkeypatch):
     run = make_esecuzione()
-    later = time.time() + run_answers.LOCATION_VALID_SECONDS + 60
+    later = time.time() + answers.LOCATION_VALID_SECONDS + 60
     token = token_of(run.pk)
     monkeypatch.setattr("django.core.signing.time.time", lambda: later)
 
@@ -545,7 +545,7 @@ def test_status_while_a_run_is_in_course(api):
     body = api.get("/status").json()
 
     assert body["running"] is True
-    assert body["last_run"] == runs.iso(active.iniziata_il)
+    assert body["last_run"] == listing.iso(active.iniziata_il)
 
 
 def test_status_with_mysql_away(api, production_away):
@@ -562,7 +562,7 @@ def test_status_of_one_run(api):
     answer = api.get(f"/status?esecuzione={run.pk}")
 
     assert answer.status_code == 200
-    assert answer.json() == {"esecuzione": runs.as_json(run)}
+    assert answer.json() == {"esecuzione": listing.as_json(run)}
 
 
 @pytest.mark.parametrize("wanted", ["", "x", "-1", "0", "9" * 30, "9" * 5000, "1.0", "²"])
@@ -582,8 +582,8 @@ def test_a_run_that_never_started_has_no_time(api):
 def test_one_caller_too_many_does_not_wait(api, monkeypatch, settings):
     """Each that waits holds a thread of the web server."""
     settings.RUN_WAIT_SECONDS = 20
-    monkeypatch.setattr(run_answers, "_waiting", threading.BoundedSemaphore(1))
-    run_answers._waiting.acquire()
+    monkeypatch.setattr(answers, "_waiting", threading.BoundedSemaphore(1))
+    answers._waiting.acquire()
 
     started = time.monotonic()
     answer = api.post("/process-transfer")
@@ -595,9 +595,9 @@ def test_one_caller_too_many_does_not_wait(api, monkeypatch, settings):
 
 def test_who_has_waited_makes_room(api, monkeypatch, settings):
     settings.RUN_WAIT_SECONDS = 0.1
-    monkeypatch.setattr(run_answers, "_waiting", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(answers, "_waiting", threading.BoundedSemaphore(1))
 
     for _ in range(2):
         api.post("/process-transfer")
 
-    assert run_answers._waiting.acquire(blocking=False)
+    assert answers._waiting.acquire(blocking=False)

@@ -24,7 +24,9 @@ def lines() -> Iterator[dict[str, list[LogLine]]]:
         answer = portal.request("POST", "/insert-postgres", json.dumps(records), headers=headers)
         assert answer.status == 200
         portal.transfer()
-        portal.run_python("from ingestion import jobs; jobs.scheduled_transfer()")
+        portal.run_python(
+            "from ingestion.runs.running import run_scheduled; run_scheduled('transfer')"
+        )
         yield {
             log.stem: [parse(line) for line in log.read_text().splitlines()]
             for log in (portal.folder / "logs").glob("*.log")

@@ -6,6 +6,7 @@ from django.db import connections
 
 from ingestion import jobs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.running import carry_out
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
 from tests.builders import make_esecuzione, make_pezzo, make_plant, make_posted, make_posted_cnc
 
@@ -44,7 +45,7 @@ def test_the_main_job_works_without_ids_from_inserts(api, mysql8, table_contents
     ]
     api.post("/insert-postgres", records, content_type="application/json")
 
-    run = jobs.transfer_now(make_esecuzione())
+    run = carry_out(make_esecuzione(), jobs.TRANSFER)
 
     assert not connections["production"].features.can_return_rows_from_bulk_insert
     assert (run.stato, run.letti, run.caricati) == (EsecuzioneEtl.Stato.OK, 304, 304)
@@ -55,7 +56,7 @@ def test_the_main_job_works_without_ids_from_inserts(api, mysql8, table_contents
     assert_well()
 
     loaded = table_contents()
-    assert jobs.transfer_now(make_esecuzione()).letti == 0
+    assert carry_out(make_esecuzione(), jobs.TRANSFER).letti == 0
     assert table_contents() == loaded
 
 

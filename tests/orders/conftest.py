@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
-from orders.counting.run import Options, update_orders
+from ingestion.runs.running import do_work
+from ingestion.runs.start import start
+from orders.counting.run import Counting, Options
 from tests.orders.builders import make_cnc_pezzo, make_update
 
 DEAD_AFTER = timedelta(minutes=3)
@@ -39,8 +40,8 @@ def update() -> Update:
 
     def run_one(on_progress: Any = None, **options: Any) -> EsecuzioneEtl:
         run = make_update()
-        runs.start(run, DEAD_AFTER, timezone.now())
-        return update_orders(run, Options(**options), on_progress)
+        start(run, DEAD_AFTER, timezone.now())
+        return do_work(run, Counting(Options(**options)), on_progress)
 
     return run_one
 

@@ -1,11 +1,12 @@
 """The hourly update and the queue's task."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 
 from ingestion.models import EsecuzioneEtl
-from ingestion.runs.timetable import SCHEDULES
+from ingestion.runs.running import run_queued, run_scheduled
 from orders import jobs
 from orders.models import PezzoOrdine
 from tests.builders import make_active_esecuzione
@@ -20,9 +21,7 @@ Stato = EsecuzioneEtl.Stato
 
 
 def test_it_runs_at_minute_ten_after_the_transfer():
-    path, cron = SCHEDULES["ordini orario"]
-
-    assert (path, cron) == ("orders.jobs.scheduled_update", "10 * * * *")
+    assert (jobs.COUNTING.schedule, jobs.COUNTING.cron) == ("ordini orario", "10 * * * *")
 
 
 def test_the_hourly_update_is_a_run_of_its_own(caplog):
@@ -30,7 +29,7 @@ def test_the_hourly_update_is_a_run_of_its_own(caplog):
     make_riga(8, "PZC01", 3)
     make_forgiature(2)
 
-    assert jobs.scheduled_update() == Stato.OK
+    assert run_scheduled("ordini") == Stato.OK
 
     run = EsecuzioneEtl.objects.get()
     assert (run.tipo, run.origine, run.stato) == ("ordini", "pianificata", Stato.OK)
@@ -43,18 +42,18 @@ def test_a_queued_update_is_run_once():
     make_forgiature(2)
     run = make_update()
 
-    assert jobs.run_update(run.pk) == Stato.OK
-    assert jobs.run_update(run.pk) == f"run {run.pk} is OK"
+    assert run_queued(run.pk) == Stato.OK
+    assert run_queued(run.pk) == f"run {run.pk} is OK"
 
     run.refresh_from_db()
     assert run.caricati == 2
 
 
 def test_an_update_beside_another_says_so(monkeypatch):
-    monkeypatch.setattr("ingestion.runs.queue.PATIENCE", jobs.timedelta(0))
+    monkeypatch.setattr("ingestion.runs.running.PATIENCE", timedelta(0))
     active = make_active_esecuzione(tipo="ordini")
 
-    assert jobs.scheduled_update() == Stato.INTERROTTA
+    assert run_scheduled("ordini") == Stato.INTERROTTA
 
     run = EsecuzioneEtl.objects.exclude(pk=active.pk).get()
     assert f"esecuzione {active.pk}" in run.messaggio

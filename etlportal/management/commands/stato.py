@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.listing import as_json, iso
 from ingestion.transfer.timestamps import PLANT_TIME_ZONE
 from ingestion.watch import health, status
 from orders.models import Ordine
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         problems = health.problems(databases)
         report: dict[str, Any] = {
             "ok": not problems,
-            "problemi": [problem._asdict() | {"da": runs.iso(problem.da)} for problem in problems],
+            "problemi": [problem._asdict() | {"da": iso(problem.da)} for problem in problems],
             "db": databases,
         }
         if databases[health.POSTGRESQL]:
@@ -52,7 +52,7 @@ def _report(*, mysql: bool) -> dict[str, Any]:
         "prossime": status.next_runs(),
         "anomalie_oggi": _anomalies_today() if mysql else UNKNOWN,
         "ordini_aperti": _open_orders() if mysql else UNKNOWN,
-        "esecuzioni": [runs.as_json(run) for run in latest],
+        "esecuzioni": [as_json(run) for run in latest],
     }
 
 

@@ -6,9 +6,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion import jobs, runs
+from ingestion import jobs
 from ingestion.models import EsecuzioneEtl
 from ingestion.reception import purge
+from ingestion.runs.listing import as_json as run_as_json
+from ingestion.runs.queue import create
+from ingestion.runs.running import carry_out
+from ingestion.runs.start import RunAlreadyActive
 
 
 class Command(BaseCommand):
@@ -41,13 +45,13 @@ class Command(BaseCommand):
         )
 
     def _purge(self, as_json: bool) -> None:
-        run = runs.create(EsecuzioneEtl.Tipo.PULIZIA, EsecuzioneEtl.Origine.COMANDO)
+        run = create(EsecuzioneEtl.Tipo.PULIZIA, EsecuzioneEtl.Origine.COMANDO)
         progress = self._progress if sys.stderr.isatty() and not as_json else None
         try:
-            run = jobs.purge_now(run, on_progress=progress)
-        except runs.RunAlreadyActive as busy:
+            run = carry_out(run, jobs.PURGE, on_progress=progress)
+        except RunAlreadyActive as busy:
             raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
-        report = {**runs.as_json(run), **asdict(purge.Tally()), **run.dettagli}
+        report = {**run_as_json(run), **asdict(purge.PurgeTally()), **run.dettagli}
         if as_json:
             self.stdout.write(json.dumps(report))
         else:
@@ -55,5 +59,5 @@ class Command(BaseCommand):
         if run.stato != EsecuzioneEtl.Stato.OK:
             sys.exit(1)
 
-    def _progress(self, tally: purge.Tally) -> None:
+    def _progress(self, tally: purge.PurgeTally) -> None:
         self.stderr.write(f"{tally.record} record, {tally.lotti} lotti", style_func=str)

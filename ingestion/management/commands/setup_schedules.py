@@ -4,7 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion.runs.timetable import SCHEDULES, create_schedules, missing_schedules
+from ingestion.runs.job import JOBS
+from ingestion.runs.timetable import create_schedules, missing_schedules
 
 
 class Command(BaseCommand):
@@ -19,10 +20,11 @@ class Command(BaseCommand):
             changed = missing_schedules() if options["dry_run"] else create_schedules()
         except (OperationalError, InterfaceError) as error:
             raise CommandError("PostgreSQL non risponde: riprovare più tardi.") from error
+        names = [job.schedule for job in JOBS.values()]
         if options["json"]:
-            present = [name for name in SCHEDULES if name not in changed]
+            present = [name for name in names if name not in changed]
             self.stdout.write(json.dumps({"create": changed, "presenti": present}))
             return
         done = "da creare" if options["dry_run"] else "creata"
-        for name in SCHEDULES:
+        for name in names:
             self.stdout.write(f"{name}: {done if name in changed else 'già presente'}")

@@ -7,9 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion import jobs, runs
+from ingestion import jobs
 from ingestion.management.arguments import positive
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.lease import RowTally
+from ingestion.runs.listing import as_json
+from ingestion.runs.queue import create
+from ingestion.runs.running import carry_out
+from ingestion.runs.start import RunAlreadyActive
 from ingestion.transfer import pipeline
 from production.models import Anomalia
 
@@ -32,18 +37,19 @@ class Command(BaseCommand):
             raise CommandError("Un database non risponde: riprovare più tardi.") from error
 
     def _transfer(self, options: dict[str, Any]) -> None:
-        run = runs.create(EsecuzioneEtl.Tipo.TRANSFER, EsecuzioneEtl.Origine.COMANDO)
+        run = create(EsecuzioneEtl.Tipo.TRANSFER, EsecuzioneEtl.Origine.COMANDO)
         progress = self._progress if sys.stderr.isatty() and not options["json"] else None
         try:
-            run = jobs.transfer_now(run, limit=options["limit"], on_progress=progress)
-        except runs.RunAlreadyActive as busy:
+            work = pipeline.Transfer(jobs.transfer_options(options["limit"]))
+            run = carry_out(run, jobs.TRANSFER, work, on_progress=progress)
+        except RunAlreadyActive as busy:
             raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
-        report = runs.as_json(run)
+        report = as_json(run)
         self.stdout.write(json.dumps(report) if options["json"] else _in_words(report))
         if run.stato != EsecuzioneEtl.Stato.OK:
             sys.exit(1)
 
-    def _progress(self, tally: pipeline.Tally) -> None:
+    def _progress(self, tally: RowTally) -> None:
         self.stderr.write(f"{tally.letti} letti, {tally.anomalie} anomalie", style_func=str)
 
     def _report_preview(self, options: dict[str, Any]) -> None:

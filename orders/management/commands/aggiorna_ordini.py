@@ -5,10 +5,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.listing import as_json as run_as_json
+from ingestion.runs.queue import create
+from ingestion.runs.running import carry_out
+from ingestion.runs.start import RunAlreadyActive
 from orders import invariants, jobs
-from orders.counting.run import Tally, preview
+from orders.counting.chunk import CountingTally
+from orders.counting.run import preview
 
 
 class Command(BaseCommand):
@@ -38,14 +42,14 @@ class Command(BaseCommand):
             raise CommandError("Un database non risponde: nulla è cambiato.") from error
 
     def _update(self, as_json: bool) -> None:
-        run = runs.create(EsecuzioneEtl.Tipo.ORDINI, EsecuzioneEtl.Origine.COMANDO)
+        run = create(EsecuzioneEtl.Tipo.ORDINI, EsecuzioneEtl.Origine.COMANDO)
         progress = self._progress if sys.stderr.isatty() and not as_json else None
         try:
-            run = jobs.update_now(run, on_progress=progress)
-        except runs.RunAlreadyActive as busy:
+            run = carry_out(run, jobs.COUNTING, on_progress=progress)
+        except RunAlreadyActive as busy:
             raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
-        nothing = Tally().columns()["dettagli"]  # for a run that another took over
-        report = {**runs.as_json(run), **nothing, **run.dettagli}
+        nothing = CountingTally().columns()["dettagli"]  # for a run that another took over
+        report = {**run_as_json(run), **nothing, **run.dettagli}
         if as_json:
             self.stdout.write(json.dumps(report))
         else:
@@ -58,7 +62,7 @@ class Command(BaseCommand):
         if run.stato != EsecuzioneEtl.Stato.OK:
             sys.exit(1)
 
-    def _progress(self, tally: Tally) -> None:
+    def _progress(self, tally: CountingTally) -> None:
         self.stderr.write(f"{tally.letti} operazioni contate", style_func=str)
 
     def _preview(self, as_json: bool) -> None:

@@ -17,7 +17,8 @@ from django_q.models import OrmQ
 
 from ingestion.admin.batches import beginning_of
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.reception import store as services
+from ingestion.reception import store
+from ingestion.runs.running import do_work
 from ingestion.transfer import pipeline
 from production.models import Operazione
 from tests import builders
@@ -42,7 +43,7 @@ def make_refused(**overrides) -> RawOperazione:
 
 
 def transfer() -> EsecuzioneEtl:
-    return pipeline.transfer(builders.make_active_esecuzione(), pipeline.Options())
+    return do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options()))
 
 
 def client_with(*codenames: str) -> Client:
@@ -186,14 +187,14 @@ def test_records_batches_and_runs_cannot_be_written(admin_client: Client) -> Non
 def test_requeue_takes_rows_in_error_alone() -> None:
     refused, pending = make_refused(), builders.make_raw_operazione(tentativi=1)
     processed = builders.make_raw_operazione(stato=Stato.PROCESSED)
-    assert services.requeue([refused.pk, pending.pk, processed.pk], by="anna") == 1
+    assert store.requeue([refused.pk, pending.pk, processed.pk], by="anna") == 1
     for row in (refused, pending, processed):
         row.refresh_from_db()
     assert (refused.stato, refused.tentativi) == (Stato.PENDING, 0)
     assert (refused.errore_codice, refused.errore_messaggio) == (None, None)
     assert (pending.stato, pending.tentativi) == (Stato.PENDING, 1)
     assert processed.stato == Stato.PROCESSED
-    assert services.requeue([refused.pk], by="anna") == 0
+    assert store.requeue([refused.pk], by="anna") == 0
 
 
 def test_requeue_says_in_the_log_who_did_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -201,7 +202,7 @@ def test_requeue_says_in_the_log_who_did_it(caplog: pytest.LogCaptureFixture) ->
     logger.addHandler(caplog.handler)
     try:
         with caplog.at_level(logging.INFO, logger="etl"):
-            services.requeue([make_refused().pk], by="anna")
+            store.requeue([make_refused().pk], by="anna")
     finally:
         logger.removeHandler(caplog.handler)
     assert "1 rows requeued by anna" in caplog.text

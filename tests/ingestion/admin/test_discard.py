@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from etlportal.models import VoceAudit
 from ingestion.models import RawOperazione
-from ingestion.reception import store as services
+from ingestion.reception import store
 from ingestion.watch import figures, status
 from tests import builders
 
@@ -26,7 +26,7 @@ def make_refused(**overrides: Any) -> RawOperazione:
 
 
 def discard(*rows: RawOperazione, reason: str = "doppione", by: str = "anna") -> list[int]:
-    return services.discard([row.pk for row in rows], reason=reason, by=by, now=timezone.now())
+    return store.discard([row.pk for row in rows], reason=reason, by=by, now=timezone.now())
 
 
 def as_role(role: str) -> Client:
@@ -69,7 +69,7 @@ def test_who_comes_second_overwrites_nothing() -> None:
 def test_back_in_the_queue_it_is_set_aside_no_more() -> None:
     row = make_refused()
     discard(row)
-    assert services.requeue([row.pk], by="anna") == 1
+    assert store.requeue([row.pk], by="anna") == 1
     row.refresh_from_db()
     assert row.stato == Stato.PENDING
     assert (row.scartato_da, row.scartato_il, row.scartato_motivo) == (None, None, None)

@@ -8,9 +8,12 @@ from django_q.models import Failure, Success
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion import jobs, runs
+from ingestion import jobs
 from ingestion.models import Eliminazione, EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.reception import purge
+from ingestion.runs.lease import Lease, LeaseLost
+from ingestion.runs.queue import create
+from ingestion.runs.running import carry_out, run_scheduled
 from tests.builders import make_active_esecuzione, make_esecuzione, make_lotto, make_raw_operazione
 from tests.commands import as_json, manage
 
@@ -48,9 +51,9 @@ def books_balance():
 
 
 def run_purge(**options):
-    run = runs.create(Tipo.PULIZIA, EsecuzioneEtl.Origine.COMANDO)
-    runs.start(run, timedelta(minutes=3), timezone.now())
-    return purge.purge(run, purge.Options(**({"raw_days": DAYS, "run_days": 365} | options)))
+    run = create(Tipo.PULIZIA, EsecuzioneEtl.Origine.COMANDO)
+    options = purge.Options(**({"raw_days": DAYS, "run_days": 365} | options))
+    return carry_out(run, jobs.PURGE, purge.Purge(options))
 
 
 @pytest.mark.parametrize(("age", "gone"), [(29.99, False), (30.01, True)])
@@ -181,11 +184,11 @@ def test_old_successes_of_the_queue_go_and_failures_stay():
 def test_a_purge_that_another_took_over_stops(monkeypatch):
     batch("PROCESSED")
 
-    def lost(run, **progress):
-        EsecuzioneEtl.objects.filter(pk=run.pk).update(stato=Stato.INTERROTTA)
-        raise runs.LeaseLost
+    def lost(lease, **progress):
+        EsecuzioneEtl.objects.filter(pk=lease.run.pk).update(stato=Stato.INTERROTTA)
+        raise LeaseLost
 
-    monkeypatch.setattr(runs, "beat", lost)
+    monkeypatch.setattr(Lease, "beat", lost)
 
     assert run_purge().stato == Stato.INTERROTTA
     assert books_balance()
@@ -194,7 +197,7 @@ def test_a_purge_that_another_took_over_stops(monkeypatch):
 def test_the_schedule_purges_each_night():
     batch("PROCESSED")
 
-    jobs.scheduled_purge()
+    run_scheduled("pulizia")
 
     run = EsecuzioneEtl.objects.get()
     assert (run.tipo, run.origine, run.stato) == ("pulizia", "pianificata", "OK")

@@ -1,6 +1,7 @@
 """The same request again, over HTTP in this process: one effect, one answer."""
 
 import json
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -10,9 +11,8 @@ from django.db import OperationalError, connections
 from django.db.models import F
 from hypothesis import strategies as st
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
-from ingestion.reception import store as services
+from ingestion.reception import store
 from ingestion.reception.idempotency import KEPT_FOR, Answer
 from ingestion.reception.payloads import InvalidPayload
 from tests.builders import make_posted
@@ -55,8 +55,8 @@ def encode(receipt):
 
 def receive(body, *, headers=KEY, nome_chiave="API_KEY", encode=encode):
     data = json.dumps(body).encode()
-    sent = services.Post(body, data, nome_chiave, headers, "prova-1")
-    return services.receive(sent, timedelta(minutes=30), encode)
+    sent = store.Post(body, data, nome_chiave, headers, "prova-1")
+    return store.receive(sent, timedelta(minutes=30), encode)
 
 
 # --- The same key, or the same action -------------------------------------------------------
@@ -102,7 +102,7 @@ def test_the_location_of_an_answer_works_as_long_as_the_answer_is_given(
     first = post(api, "/run-etl", BODY, sent_by)
     pass_time(KEPT_FOR - timedelta(minutes=1))
     later = (KEPT_FOR + timedelta(hours=1)).total_seconds()
-    clock = runs.time.time
+    clock = time.time
     monkeypatch.setattr("django.core.signing.time.time", lambda: clock() + later)
 
     again = post(api, "/run-etl", BODY, sent_by)
@@ -340,7 +340,7 @@ def test_one_byte_makes_another_body(api, path):
 
 def test_a_batch_that_came_by_no_request_is_known_too(api, plant, run_queue):
     body = json.dumps(BODY).encode()
-    services.store_lotto(BODY, body, nome_chiave="API_KEY", headers={}, request_id="-")
+    store.store_lotto(BODY, body, nome_chiave="API_KEY", headers={}, request_id="-")
 
     answer = post(api, "/run-etl", body)
 
@@ -407,7 +407,7 @@ def test_a_broken_table_is_no_twin(monkeypatch):
     monkeypatch.setattr("ingestion.reception.idempotency.first_of", lambda *_: None)
     receive(BODY)
 
-    with pytest.raises(services._MarkTaken):
+    with pytest.raises(store._MarkTaken):
         receive(BODY)
     assert stored() == (1, 2)
 

@@ -10,15 +10,15 @@ from django_q.models import OrmQ
 
 from etlportal.api.parsers import decode
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
-from ingestion.reception import store as services
+from ingestion.reception import store
 from tests.builders import make_esecuzione, make_posted
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
 
 
-def store(body, **overrides):
+def receive(body, **overrides):
     options = {"nome_chiave": "API_KEY", "headers": {}, "request_id": "prova-1"}
-    return services.store_lotto(decode(body), body, **(options | overrides))
+    return store.store_lotto(decode(body), body, **(options | overrides))
 
 
 def body_of(count):
@@ -53,10 +53,10 @@ def failing_at(table, time):
     [("lotto_ricevuto", 1), ("raw_operazione", 1), ("raw_operazione", 2), ("raw_operazione", 3)],
 )
 def test_an_error_in_the_middle_leaves_nothing(monkeypatch, table, time):
-    monkeypatch.setattr(services, "INSERT_BATCH", 2)
+    monkeypatch.setattr(store, "INSERT_BATCH", 2)
 
     with failing_at(table, time), pytest.raises(OperationalError):
-        store(body_of(5))
+        receive(body_of(5))
 
     assert nothing_is_stored()
 
@@ -64,7 +64,7 @@ def test_an_error_in_the_middle_leaves_nothing(monkeypatch, table, time):
 @pytest.mark.parametrize("table", ["esecuzione_etl", "django_q_ormq"])
 def test_a_run_that_cannot_be_queued_leaves_nothing(table):
     with failing_at(table, 1), pytest.raises(OperationalError):
-        store(body_of(5), start_transfer=True)
+        receive(body_of(5), start_transfer=True)
 
     assert nothing_is_stored()
 
@@ -72,7 +72,7 @@ def test_a_run_that_cannot_be_queued_leaves_nothing(table):
 def test_the_run_is_queued_in_the_transaction_that_stores_the_rows():
     def store_and_fail():
         with transaction.atomic(using="default"):
-            store(body_of(2), start_transfer=True)
+            receive(body_of(2), start_transfer=True)
             assert OrmQ.objects.count() == 1
             raise RuntimeError
 
@@ -89,13 +89,13 @@ def test_a_record_that_cannot_be_staged_leaves_nothing(monkeypatch):
     monkeypatch.setattr("ingestion.reception.payloads.stage", stage)
 
     with pytest.raises(ZeroDivisionError):
-        store(body_of(5))
+        receive(body_of(5))
 
     assert nothing_is_stored()
 
 
 def test_the_rows_are_committed_on_return():
-    receipt = store(body_of(5))
+    receipt = receive(body_of(5))
 
     assert not connections["default"].in_atomic_block
     assert receipt.inseriti == 5
@@ -118,7 +118,7 @@ def test_the_rows_are_committed_on_return():
     ],
 )
 def test_the_body_is_kept_byte_for_byte(body):
-    receipt = store(body)
+    receipt = receive(body)
 
     lotto = LottoRicevuto.objects.get(pk=receipt.lotto)
     assert gzip.decompress(bytes(lotto.corpo)) == body
@@ -127,7 +127,7 @@ def test_the_body_is_kept_byte_for_byte(body):
 
 @pytest.mark.parametrize("number", ["14.0", "1e400", "-0.10", "9" * 5000])
 def test_a_number_is_kept_digit_for_digit(number):
-    store(f'[{{"peso_effettivo": {number}, "altro": {number}}}]'.encode())
+    receive(f'[{{"peso_effettivo": {number}, "altro": {number}}}]'.encode())
 
     row = RawOperazione.objects.get()
     assert row.peso_effettivo == number
@@ -138,7 +138,7 @@ def test_unknown_keys_and_the_whole_anomaly_list_are_kept():
     anomalia = [{"id": 3, "nota": "calda", "dati": [1.5, None, {"x": True}]}, "testo", 7]
     altri = {"Esito": "4", "note libere": {"à": ["€", 14.0]}, "vuoto": None}
 
-    store(json.dumps([make_posted(anomalia=anomalia, **altri)]).encode())
+    receive(json.dumps([make_posted(anomalia=anomalia, **altri)]).encode())
 
     row = RawOperazione.objects.get()
     assert row.anomalia == anomalia
@@ -148,7 +148,7 @@ def test_unknown_keys_and_the_whole_anomaly_list_are_kept():
 
 @pytest.mark.parametrize("bad", ["\\u0000", "\\ud800", "\\udfff"])
 def test_what_a_database_cannot_hold_is_replaced_wherever_it_stands(bad):
-    store(
+    receive(
         f'[{{"codice_pezzo": "P{bad}", "anomalia": ["{bad}"], "k{bad}": "{bad}",'
         f' "dentro": {{"k{bad}": 1}}}}]'.encode()
     )
@@ -167,20 +167,20 @@ def test_what_a_database_cannot_hold_is_replaced_wherever_it_stands(bad):
 
 
 def test_null_and_absent_are_null():
-    store(b'[{"codice_pezzo": null, "anomalia": null}]')
+    receive(b'[{"codice_pezzo": null, "anomalia": null}]')
 
     null = {"codice_pezzo": None, "anomalia": None, "altri_campi": None, "avvisi": None}
     assert RawOperazione.objects.filter(**{f"{column}__isnull": True for column in null}).exists()
 
 
 def test_equal_records_are_all_kept():
-    store(json.dumps([make_posted()] * 3).encode())
+    receive(json.dumps([make_posted()] * 3).encode())
 
     assert RawOperazione.objects.values("uid").distinct().count() == 3
 
 
 def test_the_flow_that_sent_a_batch_is_known():
-    receipt = store(
+    receipt = receive(
         b"[]",
         headers={
             "x-ms-workflow-name": "Produzione",
@@ -195,8 +195,8 @@ def test_the_flow_that_sent_a_batch_is_known():
 
 
 def test_uids_are_time_ordered():
-    first = store(body_of(3)).lotto
-    second = store(body_of(3)).lotto
+    first = receive(body_of(3)).lotto
+    second = receive(body_of(3)).lotto
 
     uids = list(RawOperazione.objects.order_by("pk").values_list("uid", flat=True))
     assert {uid.version for uid in [*uids, first, second]} == {7}
@@ -210,7 +210,7 @@ def test_many_records_take_few_statements(django_assert_max_num_queries):
     # SQLite takes few parameters in a statement; even there it is not one for each record.
     most = 20 if connections["default"].vendor == "postgresql" else 150
     with django_assert_max_num_queries(most):
-        receipt = store(body)
+        receipt = receive(body)
 
     assert receipt.inseriti == 4_000
     assert RawOperazione.objects.count() == 4_000
@@ -220,12 +220,12 @@ def test_many_records_take_few_statements(django_assert_max_num_queries):
 
 
 def test_no_run_unless_asked():
-    assert store(body_of(1)).esecuzione is None
+    assert receive(body_of(1)).esecuzione is None
     assert not OrmQ.objects.exists()
 
 
 def test_no_run_for_no_records():
-    receipt = store(b"[]", start_transfer=True)
+    receipt = receive(b"[]", start_transfer=True)
 
     assert receipt.esecuzione is None
     assert LottoRicevuto.objects.get(pk=receipt.lotto).record == 0
@@ -233,17 +233,17 @@ def test_no_run_for_no_records():
 
 
 def test_a_run_is_queued_for_the_batch():
-    run = store(body_of(1), start_transfer=True).esecuzione
+    run = receive(body_of(1), start_transfer=True).esecuzione
 
     assert (run.tipo, run.origine, run.stato) == ("transfer", "api", "IN_CODA")
     assert (run.avviata_da, run.request_id) == ("API_KEY", "prova-1")
     (task,) = [entry.task for entry in OrmQ.objects.all()]
-    assert (task["func"], task["args"]) == ("ingestion.jobs.run_transfer", (run.pk,))
+    assert (task["func"], task["args"]) == ("ingestion.runs.running.run_queued", (run.pk,))
 
 
 def test_a_run_that_waits_already_is_joined():
-    first = store(body_of(1), start_transfer=True).esecuzione
-    second = store(body_of(1), start_transfer=True).esecuzione
+    first = receive(body_of(1), start_transfer=True).esecuzione
+    second = receive(body_of(1), start_transfer=True).esecuzione
 
     assert second == first
     assert OrmQ.objects.count() == 1
@@ -252,7 +252,7 @@ def test_a_run_that_waits_already_is_joined():
 def test_a_run_in_course_is_not_joined():
     active = make_esecuzione(stato=EsecuzioneEtl.Stato.IN_CORSO)
 
-    run = store(body_of(1), start_transfer=True).esecuzione
+    run = receive(body_of(1), start_transfer=True).esecuzione
 
     assert run != active
     assert run.stato == EsecuzioneEtl.Stato.IN_CODA

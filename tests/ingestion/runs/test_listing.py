@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.listing import as_json
 from tests.builders import make_esecuzione
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
@@ -40,7 +40,7 @@ def test_newest_first(api, path):
 def test_a_run_looks_as_everywhere(api):
     run = make_esecuzione(stato=Stato.OK, caricati=3, letti=3, messaggio="Fatto.")
 
-    assert api.get("/actions").json() == [runs.as_json(run)]
+    assert api.get("/actions").json() == [as_json(run)]
 
 
 @pytest.mark.parametrize("path", ["/actions", "/actions/errors"])

@@ -13,8 +13,19 @@ from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.runs import queue
+from ingestion.runs import start as starting
+from ingestion.runs.lease import Lease, LeaseLost, RowTally, finish
+from ingestion.runs.listing import as_json
+from ingestion.runs.start import (
+    RunAlreadyActive,
+    close_dead,
+    is_dead,
+    living_run,
+    start_when_free,
+    this_process,
+)
 from tests.builders import (
     make_active_esecuzione,
     make_dead_esecuzione,
@@ -30,7 +41,7 @@ DEAD_AFTER = timedelta(minutes=3)
 
 
 def start(run):
-    runs.start(run, DEAD_AFTER, timezone.now())
+    starting.start(run, DEAD_AFTER, timezone.now())
 
 
 def tries():
@@ -47,14 +58,14 @@ def test_a_queued_run_starts():
 
     assert run.stato == Stato.IN_CORSO
     assert run.iniziata_il == run.battito_il
-    assert run.processo == runs.this_process()
+    assert run.processo == this_process()
 
 
 def test_a_second_start_is_refused():
     active = make_active_esecuzione()
     second = make_esecuzione()
 
-    with pytest.raises(runs.RunAlreadyActive) as refusal:
+    with pytest.raises(RunAlreadyActive) as refusal:
         start(second)
 
     assert refusal.value.active == active
@@ -81,7 +92,7 @@ def test_of_many_starts_at_once_one_wins():
             barrier.wait()
             start(run)
             outcomes.append("started")
-        except runs.RunAlreadyActive:
+        except RunAlreadyActive:
             outcomes.append("refused")
         finally:
             connections.close_all()
@@ -100,7 +111,7 @@ def test_of_many_starts_at_once_one_wins():
 def test_a_run_starts_only_from_the_queue(stato):
     run = make_esecuzione(stato=stato)
 
-    with pytest.raises(runs.LeaseLost):
+    with pytest.raises(LeaseLost):
         start(run)
 
 
@@ -112,15 +123,15 @@ def test_a_start_that_the_database_refuses_for_another_reason_ends(monkeypatch):
         tries.append(run)
         raise IntegrityError
 
-    monkeypatch.setattr(runs, "_claim", refuse)
+    monkeypatch.setattr(starting, "_take_lease", refuse)
 
     with pytest.raises(IntegrityError):
         start(make_esecuzione())
-    assert len(tries) == runs.MAX_STARTS
+    assert len(tries) == starting.MAX_STARTS
 
 
 def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypatch):
-    run, claim = make_esecuzione(), runs._claim
+    run, claim = make_esecuzione(), starting._take_lease
     refusals = [IntegrityError]
 
     def refuse_once(run, now):
@@ -128,7 +139,7 @@ def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypa
             raise refusals.pop()
         return claim(run, now)
 
-    monkeypatch.setattr(runs, "_claim", refuse_once)
+    monkeypatch.setattr(starting, "_take_lease", refuse_once)
     start(run)
 
     assert run.stato == Stato.IN_CORSO
@@ -137,7 +148,7 @@ def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypa
 def test_a_finished_run_frees_its_place():
     first, second = make_esecuzione(), make_esecuzione()
     start(first)
-    runs.finish(first, Stato.OK, "Fatto.", letti=1, caricati=1)
+    finish(first, Stato.OK, "Fatto.", letti=1, caricati=1)
 
     start(second)
 
@@ -151,9 +162,9 @@ def test_a_finished_run_frees_its_place():
 
 def test_waits_for_the_active_run_to_end(monkeypatch):
     active, waiting = make_active_esecuzione(), make_esecuzione()
-    monkeypatch.setattr(runs.time, "sleep", lambda seconds: runs.finish(active, Stato.OK, "Fatto."))
+    monkeypatch.setattr(time, "sleep", lambda seconds: finish(active, Stato.OK, "Fatto."))
 
-    runs.start_when_free(waiting, DEAD_AFTER, timedelta(seconds=5))
+    start_when_free(waiting, DEAD_AFTER, timedelta(seconds=5))
 
     assert waiting.stato == Stato.IN_CORSO
 
@@ -162,11 +173,11 @@ def test_gives_up_when_patience_ends(monkeypatch):
     make_active_esecuzione()
     waiting = make_esecuzione()
     pauses = []
-    monkeypatch.setattr(runs.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     began = time.monotonic()
 
-    with pytest.raises(runs.RunAlreadyActive):
-        runs.start_when_free(waiting, DEAD_AFTER, timedelta(milliseconds=50))
+    with pytest.raises(RunAlreadyActive):
+        start_when_free(waiting, DEAD_AFTER, timedelta(milliseconds=50))
 
     assert pauses
     assert time.monotonic() - began < 1
@@ -221,7 +232,7 @@ def test_a_run_whose_process_vanished_is_taken_over_at_once():
 def test_a_process_that_ended_is_gone_though_its_parent_has_not_noticed():
     with ended_but_not_asked_for() as pid:
         for _ in range(100):
-            if runs.is_dead(run_of(pid), DEAD_AFTER, timezone.now()):
+            if is_dead(run_of(pid), DEAD_AFTER, timezone.now()):
                 return
             time.sleep(0.02)
     pytest.fail("a zombie is taken for alive")
@@ -237,9 +248,9 @@ def run_of(pid):
         ("altro-host:1", DEAD_AFTER - timedelta(seconds=1), False),
         ("altro-host:1", DEAD_AFTER + timedelta(seconds=1), True),
         ("", timedelta(0), False),
-        (runs.this_process(), timedelta(0), False),
+        (this_process(), timedelta(0), False),
         (here(1), timedelta(0), False),
-        (runs.this_process(), DEAD_AFTER + timedelta(seconds=1), True),  # alive, but stuck
+        (this_process(), DEAD_AFTER + timedelta(seconds=1), True),  # alive, but stuck
         (here("x"), timedelta(0), False),
     ],
 )
@@ -247,16 +258,16 @@ def test_who_is_dead(processo, age, dead):
     now = timezone.now()
     run = EsecuzioneEtl(processo=processo, battito_il=now - age)
 
-    assert runs.is_dead(run, DEAD_AFTER, now) is dead
+    assert is_dead(run, DEAD_AFTER, now) is dead
 
 
 def test_another_users_process_lives(monkeypatch):
     def refuse(pid, number):
         raise PermissionError
 
-    monkeypatch.setattr(runs.os, "kill", refuse)
+    monkeypatch.setattr(starting.os, "kill", refuse)
 
-    assert not runs.is_dead(run_of(vanished_pid()), DEAD_AFTER, timezone.now())
+    assert not is_dead(run_of(vanished_pid()), DEAD_AFTER, timezone.now())
 
 
 @pytest.mark.parametrize(
@@ -266,12 +277,12 @@ def test_another_users_process_lives(monkeypatch):
 def test_who_keeps_others_from_starting(make, lives):
     run = make()
 
-    assert runs.living_run("transfer", DEAD_AFTER) == (run if lives else None)
-    assert runs.living_run("ordini", DEAD_AFTER) is None
+    assert living_run("transfer", DEAD_AFTER) == (run if lives else None)
+    assert living_run("ordini", DEAD_AFTER) is None
 
 
 def test_a_run_that_never_beat_is_dead():
-    assert runs.is_dead(EsecuzioneEtl(processo="altro-host:1"), DEAD_AFTER, timezone.now())
+    assert is_dead(EsecuzioneEtl(processo="altro-host:1"), DEAD_AFTER, timezone.now())
 
 
 def test_the_rows_it_had_in_hand_are_tried_once_more():
@@ -323,9 +334,9 @@ def test_a_row_that_was_alone_in_hand_is_blamed_again():
 def test_a_run_that_comes_back_to_life_is_not_closed():
     dead = make_dead_esecuzione(batch_da=make_raw_operazione().pk, batch_a=10**9)
     seen = EsecuzioneEtl.objects.get(pk=dead.pk)
-    runs.beat(dead)
+    Lease(dead, RowTally()).beat()
 
-    runs.close_dead(seen, timezone.now())
+    close_dead(seen, timezone.now())
 
     dead.refresh_from_db()
     assert dead.stato == Stato.IN_CORSO
@@ -337,8 +348,8 @@ def test_two_that_find_the_same_run_dead_blame_its_rows_once():
     dead = make_dead_esecuzione(batch_da=row.pk, batch_a=row.pk)
     seen = EsecuzioneEtl.objects.get(pk=dead.pk)
 
-    runs.close_dead(dead, timezone.now())
-    runs.close_dead(seen, timezone.now())
+    close_dead(dead, timezone.now())
+    close_dead(seen, timezone.now())
 
     assert tries() == [1]
 
@@ -349,7 +360,7 @@ def test_two_that_find_the_same_run_dead_blame_its_rows_once():
 def test_a_heartbeat_keeps_the_counters():
     run = make_active_esecuzione()
 
-    runs.beat(run, letti=5, batch_da=1, batch_a=9)
+    Lease(run, RowTally(letti=5)).beat(batch_da=1, batch_a=9)
 
     before = run.battito_il
     run.refresh_from_db()
@@ -361,15 +372,15 @@ def test_a_run_that_was_closed_must_stop():
     old = make_dead_esecuzione()
     start(make_esecuzione())
 
-    with pytest.raises(runs.LeaseLost):
-        runs.beat(old)
+    with pytest.raises(LeaseLost):
+        Lease(old, RowTally()).beat()
 
 
 def test_a_run_that_was_closed_stays_closed():
     old = make_dead_esecuzione()
     start(make_esecuzione())
 
-    runs.finish(old, Stato.OK, "Fatto.", caricati=9)
+    finish(old, Stato.OK, "Fatto.", caricati=9)
 
     assert old.stato == Stato.INTERROTTA
     assert old.caricati == 0
@@ -379,7 +390,7 @@ def test_a_run_that_was_closed_stays_closed():
 
 
 def test_a_run_is_queued_with_its_task():
-    run = runs.enqueue("transfer", "admin", avviata_da="anna", request_id="r-1")
+    run = queue.enqueue("transfer", "admin", avviata_da="anna", request_id="r-1")
 
     assert (run.tipo, run.origine, run.stato) == ("transfer", "admin", Stato.IN_CODA)
     assert (run.avviata_da, run.request_id) == ("anna", "r-1")
@@ -387,16 +398,16 @@ def test_a_run_is_queued_with_its_task():
 
 
 def test_a_run_that_waits_is_joined():
-    first = runs.enqueue("transfer", "api")
+    first = queue.enqueue("transfer", "api")
 
-    assert runs.enqueue("transfer", "admin") == first
+    assert queue.enqueue("transfer", "admin") == first
     assert OrmQ.objects.count() == 1
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"creata_il": timezone.now() - runs.JOINABLE_FOR - timedelta(seconds=5)},
+        {"creata_il": timezone.now() - queue.JOINABLE_FOR - timedelta(seconds=5)},
         {"tipo": EsecuzioneEtl.Tipo.ORDINI},
         {"stato": Stato.IN_CORSO},
         {"stato": Stato.OK},
@@ -407,14 +418,14 @@ def test_a_run_that_waits_is_joined():
 def test_another_run_is_not_joined(other):
     old = make_esecuzione(**({"origine": "api"} | other))
 
-    assert runs.enqueue("transfer", "api") != old
+    assert queue.enqueue("transfer", "api") != old
     assert OrmQ.objects.count() == 1
 
 
 @pytest.mark.servers
 def test_a_run_that_is_joined_starts_after_our_commit():
     """It waits for our row lock, so it sees the rows that we are about to store."""
-    run = runs.enqueue("transfer", "api")
+    run = queue.enqueue("transfer", "api")
     started = threading.Event()
     order = []
 
@@ -428,7 +439,7 @@ def test_a_run_that_is_joined_starts_after_our_commit():
 
     thread = threading.Thread(target=begin)
     with transaction.atomic(using="default"):
-        runs.enqueue("transfer", "api")
+        queue.enqueue("transfer", "api")
         make_raw_operazione()
         thread.start()
         started.wait()
@@ -440,11 +451,11 @@ def test_a_run_that_is_joined_starts_after_our_commit():
 
 
 def test_a_queued_run_that_never_started_is_closed():
-    lost = make_esecuzione(creata_il=timezone.now() - runs.LOST_AFTER - timedelta(seconds=5))
+    lost = make_esecuzione(creata_il=timezone.now() - queue.LOST_AFTER - timedelta(seconds=5))
     fresh = make_esecuzione()
     active = make_active_esecuzione(creata_il=timezone.now() - timedelta(days=1))
 
-    assert runs.close_lost("transfer", timezone.now()) == 1
+    assert queue.close_lost("transfer", timezone.now()) == 1
 
     for run in (lost, fresh, active):
         run.refresh_from_db()
@@ -457,11 +468,11 @@ def test_a_queued_run_that_never_started_is_closed():
 
 
 def test_log_lines_name_the_run_and_the_request_that_asked_for_it():
-    assert runs.marks(EsecuzioneEtl(pk=7, request_id="r-1")) == {
+    assert EsecuzioneEtl(pk=7, request_id="r-1").log_extra() == {
         "esecuzione": 7,
         "request_id": "r-1",
     }
-    assert runs.marks(EsecuzioneEtl(pk=7))["request_id"] == "-"
+    assert EsecuzioneEtl(pk=7).log_extra()["request_id"] == "-"
 
 
 # --- How a run looks ------------------------------------------------------------------------
@@ -481,7 +492,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("make", [make_esecuzione, make_active_esecuzione, make_dead_esecuzione])
 def test_a_run_has_the_same_members_and_types_from_start_to_end(make):
-    shown = runs.as_json(make())
+    shown = as_json(make())
 
     assert set(shown) == TEXTS | NUMBERS
     assert all(isinstance(shown[name], str) for name in TEXTS)
@@ -494,8 +505,8 @@ def test_times_of_a_run():
         stato=Stato.OK, iniziata_il=began, finita_il=began + timedelta(seconds=90.5)
     )
 
-    shown = runs.as_json(run)
+    shown = as_json(run)
 
     assert shown["iniziata_il"] == "2024-12-20T10:00:00.123Z"
     assert shown["durata_s"] == 90.5
-    assert runs.as_json(make_esecuzione())["iniziata_il"] == ""
+    assert as_json(make_esecuzione())["iniziata_il"] == ""

@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
-from ingestion.runs.timetable import SCHEDULES, create_after_migrate, create_schedules
+from ingestion.runs import queue, timetable
+from ingestion.runs.job import JOBS
+from ingestion.runs.timetable import create_after_migrate, create_schedules
 
 pytestmark = pytest.mark.django_db
 
@@ -16,9 +18,9 @@ NAME = "trasferimento orario"
 
 
 def test_migrate_creates_every_schedule():
-    created = Schedule.objects.values_list("name", "func", "cron")
+    created = Schedule.objects.values_list("name", "args", "cron")
 
-    assert {name: (func, cron) for name, func, cron in created} == SCHEDULES
+    assert set(created) == {(job.schedule, f"'{job.kind}'", job.cron) for job in JOBS.values()}
 
 
 def test_the_transfer_runs_at_minute_five_of_each_hour():
@@ -30,8 +32,10 @@ def test_the_transfer_runs_at_minute_five_of_each_hour():
     assert schedule.repeats == -1
 
 
-@pytest.mark.parametrize("func", [func for func, _ in SCHEDULES.values()])
-def test_every_schedule_calls_a_function_that_exists(func):
+@pytest.mark.parametrize(
+    "func", [timetable.TASK, queue.TASK, "ingestion.jobs.run_transfer", "orders.jobs.run_update"]
+)
+def test_what_the_queue_calls_exists(func):
     assert callable(import_string(func))
 
 
@@ -53,11 +57,12 @@ def test_what_staff_changed_stays():
 
 
 def test_a_function_that_moved_is_repaired():
-    Schedule.objects.filter(name=NAME).update(func="vecchio.modulo.funzione")
+    Schedule.objects.filter(name=NAME).update(func="ingestion.jobs.scheduled_transfer", args=None)
 
     assert create_schedules() == [NAME]
 
-    assert Schedule.objects.get(name=NAME).func == "ingestion.jobs.scheduled_transfer"
+    schedule = Schedule.objects.get(name=NAME)
+    assert (schedule.func, schedule.args) == ("ingestion.runs.running.run_scheduled", "'transfer'")
 
 
 def test_a_missing_one_comes_back():
@@ -74,7 +79,7 @@ def test_only_the_migration_of_postgresql_creates_them():
     assert not Schedule.objects.exists()
 
     create_after_migrate(using="default")
-    assert Schedule.objects.count() == len(SCHEDULES)
+    assert Schedule.objects.count() == len(JOBS)
 
 
 def test_the_command_says_what_it_did():
@@ -106,7 +111,7 @@ def test_the_command_as_json():
 
     report = json.loads(printed.getvalue())
     assert report["create"] == [NAME]
-    assert {*report["create"], *report["presenti"]} == set(SCHEDULES)
+    assert {*report["create"], *report["presenti"]} == {job.schedule for job in JOBS.values()}
 
 
 def test_after_downtime_each_runs_once(settings):

@@ -13,8 +13,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from ingestion import jobs, runs
+from ingestion import jobs
 from ingestion.models import EsecuzioneEtl, RawOperazione
+from ingestion.runs.listing import as_json
+from ingestion.runs.queue import create
+from ingestion.runs.running import carry_out
+from ingestion.transfer import pipeline
 from ingestion.transfer.build import ANOMALIE_COLUMNS, CNC_COLUMNS, FORGIATURA_COLUMNS, build
 from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.parse import parse
@@ -36,9 +40,10 @@ def measure(rows: int, turns: int, rows_by_orm: int) -> str:
         if tally.letti >= (len(seconds_by_orm) + 1) * rows // turns:
             seconds_by_orm.append(transfer_row_by_row(rows_by_orm))
 
-    run = runs.create(EsecuzioneEtl.Tipo.TRANSFER, EsecuzioneEtl.Origine.COMANDO)
-    run = jobs.transfer_now(run, limit=rows, on_progress=take_turns)
-    report = runs.as_json(run)
+    run = create(EsecuzioneEtl.Tipo.TRANSFER, EsecuzioneEtl.Origine.COMANDO)
+    work = pipeline.Transfer(jobs.transfer_options(limit=rows))
+    run = carry_out(run, jobs.TRANSFER, work, on_progress=take_turns)
+    report = as_json(run)
     seconds = report["durata_s"] - sum(seconds_by_orm)
     return json.dumps(
         {

@@ -17,10 +17,12 @@ from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError, connections, models
 from django.utils import timezone
 
-from ingestion import jobs, runs
+from ingestion import jobs
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.reception import store as services
+from ingestion.reception import store
 from ingestion.runs.failures import Failure, classify
+from ingestion.runs.running import carry_out
+from ingestion.runs.start import close_dead, start
 from ingestion.transfer import outcomes, pipeline
 from ingestion.transfer.claim import Span, peek
 from ingestion.transfer.master_data import load_master_data
@@ -48,13 +50,14 @@ COUNTERS = ("letti", "caricati", "gia_presenti", "in_errore", "rimanenti")
 
 def started():
     run = make_esecuzione()
-    runs.start(run, timedelta(minutes=3), timezone.now())
+    start(run, timedelta(minutes=3), timezone.now())
     return run
 
 
 def transfer(batch_size=2000, limit=None, on_progress=None):
     options = pipeline.Options(Limits(), batch_size, limit)
-    return pipeline.transfer(started(), options, on_progress)
+    work = pipeline.Transfer(options)
+    return carry_out(make_esecuzione(), jobs.TRANSFER, work, on_progress=on_progress)
 
 
 def counters(run):
@@ -286,7 +289,7 @@ def test_a_row_in_error_waits_until_it_is_requeued(monkeypatch, assert_well):
     monkeypatch.undo()
     assert counters(transfer()) == (0, 0, 0, 0, 0)
 
-    services.requeue(RawOperazione.objects.values_list("pk", flat=True), by="anna")
+    store.requeue(RawOperazione.objects.values_list("pk", flat=True), by="anna")
 
     assert counters(transfer()) == (1, 1, 0, 0, 0)
     assert Operazione.objects.get().anomalie.get().anomalia_id == 106
@@ -421,7 +424,7 @@ def test_mysql_away_leaves_rows_waiting_and_reception_open(api, no_pauses, produ
 
 @pytest.mark.servers
 def test_mysql_killed_in_the_middle(api, monkeypatch, production_as, assert_well):
-    monkeypatch.setattr(runs, "FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("ingestion.runs.retry.FIRST_PAUSE_SECONDS", 0)
     make_raw_operazioni(6)
     with mariadb_server() as server, production_as(PORT=server.port, PASSWORD=server.password):
         connections["production"].settings_dict["NAME"] = "etl"
@@ -480,7 +483,7 @@ def test_a_run_that_was_taken_for_dead_stops(assert_well, caplog):
 
     def take_over(tally):
         active = EsecuzioneEtl.objects.get(stato=Stato.IN_CORSO)
-        runs.close_dead(active, timezone.now())
+        close_dead(active, timezone.now())
 
     run = transfer(batch_size=2, on_progress=take_over)
 
@@ -590,11 +593,12 @@ for alias, name in json.loads(sys.argv[1]).items():
     settings.DATABASES[alias]["NAME"] = name
 import django
 django.setup()
-from ingestion import jobs, runs
+from ingestion import jobs
+from ingestion.runs import queue, running
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 {}
-jobs.transfer_now(runs.create("transfer", "comando"))
+running.carry_out(queue.create("transfer", "comando"), jobs.TRANSFER)
 """
 
 KILLED_AT = """
@@ -632,7 +636,7 @@ def transfer_in_a_process_that_dies(patch, *arguments):
 def transfer_until_done():
     """What the dead left locked is passed over until the server has noticed the death."""
     for _ in range(20):
-        run = jobs.transfer_now(make_esecuzione())
+        run = carry_out(make_esecuzione(), jobs.TRANSFER)
         if not RawOperazione.objects.filter(stato="PENDING").exists():
             return run
         time.sleep(0.1)
@@ -648,7 +652,7 @@ def transfer_until_done():
         ("ingestion.transfer.outcomes.mark_processed", 1, 3, 0),
         ("ingestion.transfer.outcomes.mark_processed", 2, 6, 3),
         ("ingestion.transfer.outcomes.mark_refused", 1, 3, 0),
-        ("ingestion.runs.finish", 1, 6, 6),
+        ("ingestion.runs.running.finish", 1, 6, 6),
     ],
 )
 def test_a_process_killed_anywhere_loses_and_doubles_nothing(

@@ -5,6 +5,7 @@ from django.db.models import F
 
 from ingestion import jobs
 from ingestion.models import Eliminazione, LottoRicevuto, RawOperazione
+from ingestion.runs.running import carry_out
 from ingestion.watch import invariants
 from ingestion.watch.invariants import INVARIANTS
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
@@ -61,7 +62,7 @@ def loaded(api, plant):
     """The records above, received and transferred; their operations in that order."""
     api.post("/insert-postgres", RECORDS, content_type="application/json")
     make_raw_operazione(codice_operatore=None)
-    jobs.transfer_now(make_esecuzione())
+    carry_out(make_esecuzione(), jobs.TRANSFER)
     return list(Operazione.objects.order_by("pk"))
 
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.status import Stat
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.listing import iso
 from ingestion.watch import status
 from tests.builders import make_active_esecuzione, make_esecuzione, make_raw_operazione
 
@@ -64,7 +64,7 @@ def test_which_runs_succeeded(run, member):
 
     overview = status.overview()
 
-    assert overview[member] == runs.iso(run.finita_il)
+    assert overview[member] == iso(run.finita_il)
     assert overview[other] == ""
 
 
@@ -107,7 +107,7 @@ def test_a_worker_is_alive_while_its_heart_beats():
     stat = Stat(cluster)
     stat.save()
 
-    assert status.worker() == {"vivo": True, "ultimo_battito": runs.iso(stat.timestamp)}
+    assert status.worker() == {"vivo": True, "ultimo_battito": iso(stat.timestamp)}
 
     cache.delete(stat.key)  # it lives for three seconds
     assert status.worker() == {"vivo": False, "ultimo_battito": ""}

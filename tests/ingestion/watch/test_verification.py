@@ -1,12 +1,14 @@
 """The hourly check of the invariants, as a run."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
-from ingestion import jobs, runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto
+from ingestion.runs.lease import Lease, LeaseLost
+from ingestion.runs.running import run_scheduled
 from ingestion.watch import invariants
 from tests.builders import make_active_esecuzione
 
@@ -17,7 +19,7 @@ Tipo = EsecuzioneEtl.Tipo
 
 
 def the_run():
-    jobs.scheduled_verification()
+    run_scheduled("verifica")
     return EsecuzioneEtl.objects.order_by("pk").last()
 
 
@@ -63,17 +65,19 @@ def test_a_server_away_interrupts_and_says_so(monkeypatch):
 
 
 def test_a_lost_lease_leaves_the_row_to_the_one_who_took_it(monkeypatch):
-    def lost(run, **values):
-        EsecuzioneEtl.objects.filter(pk=run.pk).update(stato=Stato.INTERROTTA, messaggio="altri")
-        raise runs.LeaseLost
+    def lost(lease, **values):
+        EsecuzioneEtl.objects.filter(pk=lease.run.pk).update(
+            stato=Stato.INTERROTTA, messaggio="altri"
+        )
+        raise LeaseLost
 
-    monkeypatch.setattr(runs, "beat", lost)
+    monkeypatch.setattr(Lease, "beat", lost)
 
     assert the_run().messaggio == "altri"
 
 
 def test_two_do_not_run_at_once(monkeypatch):
-    monkeypatch.setattr("ingestion.runs.queue.PATIENCE", type(jobs.timedelta())(0))
+    monkeypatch.setattr("ingestion.runs.running.PATIENCE", timedelta(0))
     make_active_esecuzione(tipo=Tipo.VERIFICA)
 
     assert the_run().stato == Stato.INTERROTTA

@@ -8,8 +8,8 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 from django.utils import timezone
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.start import close_dead
 from ingestion.transfer.timestamps import utc_to_plant
 from orders.counting.run import Options, preview
 from orders.models import Magazzino, MovimentoMagazzino, MovimentoProduzione, Ordine, PezzoOrdine
@@ -571,7 +571,7 @@ def test_a_run_that_was_taken_for_dead_stops(update, assert_well):
     make_forgiature(4)
 
     def take_over(tally):
-        runs.close_dead(EsecuzioneEtl.objects.get(stato=Stato.IN_CORSO), timezone.now())
+        close_dead(EsecuzioneEtl.objects.get(stato=Stato.IN_CORSO), timezone.now())
 
     run = update(chunk_size=2, on_progress=take_over)
 

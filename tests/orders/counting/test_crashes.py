@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connections, transaction
-from django.utils import timezone
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.running import carry_out, do_work
+from ingestion.runs.start import RunAlreadyActive
 from orders import jobs
 from orders.counting import chunk
-from orders.counting.run import Options, update_orders
+from orders.counting.run import Counting, Options
 from orders.models import Magazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from production.models import Cnc, Operazione
 from tests.builders import make_active_esecuzione, make_plant
@@ -28,7 +28,6 @@ from tests.orders.builders import (
     make_scorta,
     make_update,
 )
-from tests.orders.conftest import DEAD_AFTER
 from tests.orders.shift import expected_figures, figures, make_shift
 from tests.servers import mariadb_server
 
@@ -68,7 +67,7 @@ class Statements:
 
 
 def update_in_this_process():
-    return jobs.update_now(make_update())
+    return carry_out(make_update(), jobs.COUNTING)
 
 
 def assert_counted_once(shift):
@@ -182,9 +181,7 @@ def test_kills_without_rest_between_small_chunks(assert_well):
 
 
 def in_chunks(chunk_size):
-    run = make_update()
-    runs.start(run, DEAD_AFTER, timezone.now())
-    return update_orders(run, Options(chunk_size=chunk_size))
+    return carry_out(make_update(), jobs.COUNTING, Counting(Options(chunk_size=chunk_size)))
 
 
 # --- The server dies ------------------------------------------------------------------------
@@ -295,7 +292,7 @@ def test_two_updates_at_once_count_each_operation_once(monkeypatch, assert_well)
     make_forgiature(30)
     make_lavorazioni(45)
     first, second = make_active_esecuzione(tipo="ordini"), make_active_esecuzione(tipo="transfer")
-    monkeypatch.setattr(runs, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("ingestion.runs.retry.FIRST_PAUSE_SECONDS", 0.01)
     together = threading.Barrier(2, timeout=20)
     honest = chunk.take
 
@@ -307,7 +304,7 @@ def test_two_updates_at_once_count_each_operation_once(monkeypatch, assert_well)
 
     monkeypatch.setattr(chunk, "take", take)
     threads = [
-        in_a_thread(lambda run=run: update_orders(run, Options(chunk_size=10)))
+        in_a_thread(lambda run=run: do_work(run, Counting(Options(chunk_size=10))))
         for run in (first, second)
     ]
     for thread in threads:
@@ -344,7 +341,7 @@ def test_two_processes_at_once_count_each_operation_once(assert_well):
             code = 1
             with suppress(BaseException):
                 run = EsecuzioneEtl.objects.get(pk=lease)
-                update_orders(run, Options(chunk_size=7))
+                do_work(run, Counting(Options(chunk_size=7)))
                 code = 0
             os._exit(code)
         children.append(child)
@@ -493,8 +490,8 @@ def test_updates_at_once_do_not_start_beside_each_other():
     make_active_esecuzione(tipo="ordini")
     run = make_update()
 
-    with pytest.raises(runs.RunAlreadyActive):
-        jobs.update_now(run)
+    with pytest.raises(RunAlreadyActive):
+        carry_out(run, jobs.COUNTING)
 
     run.refresh_from_db()
     assert run.stato == Stato.INTERROTTA

@@ -24,11 +24,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.running import do_work
+from ingestion.runs.start import start
 from ingestion.transfer.timestamps import utc_to_plant
 from orders import services
-from orders.counting.run import Options, update_orders
+from orders.counting.run import Counting, Options
 from orders.invariants import CHECKS
 from orders.models import (
     Magazzino,
@@ -234,10 +235,10 @@ def update(chunk_size, blanks, crash_at=0):
         return proceed(sql, params, many, context)
 
     run = make_update()
-    runs.start(run, DEAD_AFTER, timezone.now())
-    options = Options(grezzi=blanks, chunk_size=chunk_size)
+    start(run, DEAD_AFTER, timezone.now())
+    work = Counting(Options(grezzi=blanks, chunk_size=chunk_size))
     with connections["production"].execute_wrapper(execute):
-        return update_orders(run, options)
+        return do_work(run, work)
 
 
 quantities = st.integers(0, 6)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from ingestion import runs
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
-from ingestion.reception import store as services
+from ingestion.reception import store
+from ingestion.runs.running import do_work
+from ingestion.runs.start import start
 from ingestion.transfer import pipeline
-from orders.counting.run import Options, update_orders
+from orders.counting.run import Counting, Options
 from orders.models import MovimentoMagazzino, MovimentoProduzione
 from production.models import AnomaliaOperazione, Operazione
 from tests import builders
@@ -36,14 +37,15 @@ class Chain:
         make_riga(8, "PZC01", 3)
         make_scorta("PZC01")
         record = builders.make_posted(temperatura_effettiva=1350, codice_operatore="ignoto")
-        receipt = services.store_lotto(
+        receipt = store.store_lotto(
             [record], b"[]", nome_chiave="k", headers=HEADERS, request_id="r-77"
         )
         self.lotto = LottoRicevuto.objects.get(pk=receipt.lotto)
-        self.transfer = pipeline.transfer(builders.make_active_esecuzione(), pipeline.Options())
+        run, work = builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options())
+        self.transfer = do_work(run, work)
         self.update = make_update()
-        runs.start(self.update, DEAD_AFTER, NOW)
-        update_orders(self.update, Options())
+        start(self.update, DEAD_AFTER, NOW)
+        do_work(self.update, Counting(Options()))
         self.raw = RawOperazione.objects.get()
         self.operazione = Operazione.objects.get()
         self.anomalia = AnomaliaOperazione.objects.order_by("pk").first()
