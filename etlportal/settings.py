@@ -408,7 +408,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "logviewer.handlers.LineFormatter", "secrets": SECRETS}},
     "filters": {
-        "request": {"()": "logviewer.context.RequestContext"},
         "run": {"()": "logviewer.context.RunContext"},
         "run_end": {"()": "logviewer.context.RunContext", "ends": True},
     },
@@ -418,7 +417,6 @@ LOGGING = {
         "periodic": log_file("periodic.log"),
         "postgresql": log_file("postgresql.log"),
         "mysql": log_file("mysql.log"),
-        "audit": {"class": "etlportal.audit.handler.AuditHandler"},
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
@@ -436,12 +434,6 @@ LOGGING = {
         },
         "postgresql": {"handlers": ["postgresql"], "level": LOG_LEVEL, "propagate": False},
         "mysql": {"handlers": ["mysql"], "level": LOG_LEVEL, "propagate": False},
-        "audit": {
-            "handlers": ["audit"],
-            "level": "INFO",
-            "propagate": False,
-            "filters": ["request"],
-        },
         # Their lines for a caller's mistakes show the address or the host that was sent.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},

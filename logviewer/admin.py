@@ -22,6 +22,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from etlportal.audit.record import user_of
 from logviewer import clearing, files, options, reader
 from logviewer.folder import log_folder
 from logviewer.models import Registro
@@ -197,9 +198,8 @@ class RegistroAdmin(admin.ModelAdmin):
         )
 
     def _clear(self, request: HttpRequest, names: list[str], *, backup: bool) -> None:
-        who = clearing.Who(request.user.get_username(), "admin", getattr(request, "request_id", ""))
         try:
-            cleared = clearing.clear_logs(log_folder(), names, backup=backup, who=who)
+            cleared = clearing.clear_logs(log_folder(), names, backup=backup, by=user_of(request))
         except clearing.AuditRefused:
             sentence = gettext("Il registro di audit non si può scrivere: nulla è stato svuotato.")
             messages.error(request, sentence)

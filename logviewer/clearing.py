@@ -6,21 +6,18 @@ log stays as it was.
 """
 
 import gzip
-import logging
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from etlportal.audit.record import Actor, record
 from logviewer import files
-
-audit = logging.getLogger("audit")
 
 CATCH_UP_BYTES = 256 * 1024  # what may be left to compress while the writers wait
 
@@ -33,15 +30,6 @@ class Cleared(NamedTuple):
     file: str
     byte: int
     backup: str
-
-
-@dataclass(frozen=True)
-class Who:
-    """Who asks, for the audit trail. ``origine``: api, admin or comando."""
-
-    nome: str
-    origine: str
-    request_id: str = ""
 
 
 class AuditRefused(Exception):
@@ -57,12 +45,16 @@ class ClearFailed(Exception):
         self.cleared = cleared
 
 
-def clear_logs(folder: Path, names: Sequence[str], *, backup: bool, who: Who) -> list[Cleared]:
+def clear_logs(folder: Path, names: Sequence[str], *, backup: bool, by: Actor) -> list[Cleared]:
     """Clears the logs of these names (of ``files.LOGS``), after saying so in the audit trail.
 
     Raises ``AuditRefused`` or ``ClearFailed``.
     """
-    _write_audit(names, backup, who)
+    try:
+        details = {"file": list(names), "backup": backup}
+        record("registri.svuotati", by, ", ".join(names), details)
+    except Exception as error:
+        raise AuditRefused from error
     cleared: list[Cleared] = []
     failed: list[str] = []
     for name in names:
@@ -73,20 +65,6 @@ def clear_logs(folder: Path, names: Sequence[str], *, backup: bool, who: Who) ->
     if failed:
         raise ClearFailed(failed, cleared)
     return cleared
-
-
-def _write_audit(names: Sequence[str], backup: bool, who: Who) -> None:
-    details = {"file": list(names), "backup": backup, "origine": who.origine}
-    extra = {
-        "chi": who.nome,
-        "oggetto": ", ".join(names),
-        "dettagli": details,
-        "request_id": who.request_id,
-    }
-    try:
-        audit.info("registri.svuotati", extra=extra)
-    except Exception as error:
-        raise AuditRefused from error
 
 
 def clear(path: Path, name: str, *, backup: bool) -> Cleared:

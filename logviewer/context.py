@@ -11,8 +11,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from etlportal.audit.request import current_request
-
 NONE = "-"
 current_run: ContextVar[Any] = ContextVar("current_run", default=NONE)
 
@@ -29,15 +27,6 @@ class LogContextMiddleware:
             return self.get_response(request)
         finally:
             current_run.reset(run)
-
-
-class RequestContext(logging.Filter):
-    """Lets every record pass, and names the request to one that does not."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not getattr(record, "request_id", None):
-            record.request_id = current_request.get()
-        return True
 
 
 class RunContext(logging.Filter):

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from etlportal.audit.record import key_of
 from logviewer import clearing, files, options, reader
 from logviewer.folder import log_folder
 
@@ -66,10 +67,8 @@ class ClearLogs(APIView):
                 "richiesta_anticipata",
             )
         names, backup = read_clear(given_for_clear(request))
-        caller: Any = request.user  # the key (etlportal.api.authentication)
-        who = clearing.Who(caller.nome, "api", getattr(request, "request_id", ""))
         try:
-            cleared = clearing.clear_logs(log_folder(), names, backup=backup, who=who)
+            cleared = clearing.clear_logs(log_folder(), names, backup=backup, by=key_of(request))
         except clearing.AuditRefused as refused:
             raise AuditUnavailable from refused
         except clearing.ClearFailed as failure:

@@ -1,7 +1,6 @@
 """Records as received, in the admin: to look at, to put back in the queue, to set aside."""
 
 import json
-import logging
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from etlportal.audit.record import record, user_of
 from etlportal.lists.columns import Column, badge, cut_to, plant_time
 from etlportal.lists.filters import row_number
 from etlportal.lists.pages import ReadOnlyAdmin
@@ -36,8 +36,6 @@ from ingestion.models import MAX_MOTIVO, RawOperazione
 from ingestion.reception import store
 from ingestion.reception.payloads import TEXT_FIELDS
 from production.admin.provenance import ProvenanceMixin, Step
-
-audit = logging.getLogger("audit")
 
 MOST_DISCARDED = 500  # in one act
 SHOWN_CHARACTERS = 20 * 1024  # of a text as received
@@ -99,21 +97,14 @@ class DiscardForm(forms.Form):
 
 def requeue_and_tell(queryset: QuerySet[RawOperazione], request: HttpRequest) -> int:
     """Back into the queue, and into the audit trail; if one of the two fails, neither."""
-    user = request.user.get_username()
+    by = user_of(request)
     with transaction.atomic(using="default"):
         rows = queryset.filter(stato=RawOperazione.Stato.ERROR).order_by("pk")
         ids = list(rows.values_list("pk", flat=True))
-        number = store.requeue(ids, by=user)
+        number = store.requeue(ids, by)
         if number:
-            audit.info(
-                "record.rimessi_in_coda",
-                extra={
-                    "chi": user,
-                    "oggetto": f"raw_operazione: {', '.join(map(str, ids))}"[:255],
-                    "dettagli": {"record": number},
-                    "request_id": getattr(request, "request_id", ""),
-                },
-            )
+            on = f"raw_operazione: {', '.join(map(str, ids))}"
+            record("record.rimessi_in_coda", by, on, {"record": number})
     return number
 
 
@@ -260,9 +251,8 @@ class RawOperazioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
         discarded = store.discard(
             ids[:MOST_DISCARDED],
             reason=form.cleaned_data["motivo"],
-            by=request.user.get_username(),
+            by=user_of(request),
             now=timezone.now(),
-            request_id=getattr(request, "request_id", ""),
         )
         tell_discarded(request, len(discarded), len(ids))
         if len(ids) == 1:

@@ -1,6 +1,5 @@
 """Setting raw rows back to PENDING: those in ERROR, and those that a restored MySQL has lost."""
 
-import getpass
 import logging
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -9,12 +8,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from etlportal.audit.record import Actor, record
 from ingestion.models import RawOperazione
 from ingestion.reception import store
 from production.models import Operazione
 
 logger = logging.getLogger("etl")
-audit = logging.getLogger("audit")
 
 CHUNK = 2000
 Stato = RawOperazione.Stato
@@ -40,15 +39,15 @@ def rows_in_error(choice: Choice) -> QuerySet[RawOperazione]:
     return rows
 
 
-def requeue(choice: Choice) -> int:
+def requeue(choice: Choice, by: Actor) -> int:
     """Back to PENDING, as if never tried; returns how many. Told to the audit trail first."""
     ids = list(rows_in_error(choice).order_by("pk").values_list("pk", flat=True))
     if not ids:
         return 0
-    by = _who()
     with transaction.atomic(using="default"):
-        _tell("record.rimessi_in_coda", by, len(ids), _in_words(choice))
-        return store.requeue(ids, by=by)
+        on = f"raw_operazione: {_in_words(choice)}"
+        record("record.rimessi_in_coda", by, on, {"record": len(ids)})
+        return store.requeue(ids, by)
 
 
 def lost_by_production() -> Iterator[list[int]]:
@@ -70,16 +69,16 @@ def lost_by_production() -> Iterator[list[int]]:
         after = rows[-1][0]
 
 
-def refill() -> int:
+def refill(by: Actor) -> int:
     """Sets back to PENDING what MySQL has lost, for the next transfer; returns how many.
 
     Killed half-way it is simply run again: what is PENDING already is not looked at any more.
     """
-    by = _who()
     refilled = 0
     for ids in lost_by_production():
         with transaction.atomic(using="default"):
-            _tell("record.da_mysql_ripristinato", by, len(ids), f"{ids[0]}-{ids[-1]}")
+            on = f"raw_operazione: {ids[0]}-{ids[-1]}"
+            record("record.da_mysql_ripristinato", by, on, {"record": len(ids)})
             refilled += RawOperazione.objects.filter(pk__in=ids, stato=Stato.PROCESSED).update(
                 stato=Stato.PENDING, tentativi=0, elaborato_il=None
             )
@@ -87,28 +86,8 @@ def refill() -> int:
     return refilled
 
 
-def _tell(act: str, by: str, count: int, which: str) -> None:
-    """Raises if the trail cannot be written: then nothing is done."""
-    audit.info(
-        act,
-        extra={
-            "chi": by,
-            "oggetto": f"raw_operazione: {which}"[:255],
-            "dettagli": {"record": count},
-            "request_id": "",
-        },
-    )
-
-
 def _in_words(choice: Choice) -> str:
     told = [f"lotto {choice.lotto}"] if choice.lotto else []
     told += [f"codice {choice.codice}"] if choice.codice else []
     told += [", ".join(map(str, choice.ids))] if choice.ids is not None else []
     return "; ".join(told) or "tutti quelli in errore"
-
-
-def _who() -> str:
-    try:
-        return f"comando ({getpass.getuser()})"
-    except (KeyError, OSError):  # a container's user without a name
-        return "comando"

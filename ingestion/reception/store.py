@@ -11,13 +11,13 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from etlportal.audit.record import Actor, record
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.reception import idempotency, payloads
 from ingestion.reception.idempotency import Answer, Mark
 from ingestion.runs.queue import enqueue
 
 logger = logging.getLogger("etl")
-audit = logging.getLogger("audit")
 
 INSERT_BATCH = 2000
 # Each try is lost only to a request that was stored, or given up, in that very moment.
@@ -166,14 +166,14 @@ def _insert_lotto(post: Post, sha256: str, mark: Mark | None) -> LottoRicevuto:
 
 
 def _raw_rows(lotto: LottoRicevuto, records: Iterable[dict[str, Any]]) -> Iterable[RawOperazione]:
-    for index, record in enumerate([payloads.stage(record) for record in records]):
+    for index, staged in enumerate([payloads.stage(each) for each in records]):
         yield RawOperazione(
             lotto=lotto,
             indice=index,
-            anomalia=record.anomalia,
-            altri_campi=record.altri_campi,
-            avvisi=record.avvisi,
-            **record.testi,
+            anomalia=staged.anomalia,
+            altri_campi=staged.altri_campi,
+            avvisi=staged.avvisi,
+            **staged.testi,
         )
 
 
@@ -186,11 +186,10 @@ def _enqueue(post: Post) -> EsecuzioneEtl:
     )
 
 
-def requeue(ids: Iterable[int], by: str) -> int:
+def requeue(ids: Iterable[int], by: Actor) -> int:
     """Sets raw rows that are in ERROR back to PENDING, as if never tried; returns how many.
 
-    Rows in any other state stay as they are; one that was set aside is so no more. ``by``: the
-    user, for the log.
+    Rows in any other state stay as they are; one that was set aside is so no more.
     """
     wanted = list(ids)
     requeued = 0
@@ -212,9 +211,7 @@ def requeue(ids: Iterable[int], by: str) -> int:
     return requeued
 
 
-def discard(
-    ids: Iterable[int], *, reason: str, by: str, now: datetime, request_id: str = ""
-) -> list[int]:
+def discard(ids: Iterable[int], *, reason: str, by: Actor, now: datetime) -> list[int]:
     """Sets aside raw rows in ERROR, which no longer wait for anybody; returns which.
 
     Rows in any other state, or set aside already, stay as they are. ``requeue`` takes a row back.
@@ -225,16 +222,9 @@ def discard(
         found = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
         if found:
             RawOperazione.objects.filter(pk__in=found).update(
-                scartato_da=by, scartato_il=now, scartato_motivo=reason
+                scartato_da=by.name, scartato_il=now, scartato_motivo=reason
             )
-            audit.info(
-                "record.scartati",
-                extra={
-                    "chi": by,
-                    "oggetto": f"raw_operazione: {', '.join(map(str, found))}"[:255],
-                    "dettagli": {"record": found, "motivo": reason},
-                    "request_id": request_id,
-                },
-            )
+            on = f"raw_operazione: {', '.join(map(str, found))}"
+            record("record.scartati", by, on, {"record": found, "motivo": reason})
     logger.info("%s rows set aside by %s", len(found), by)
     return found

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from etlportal.audit.record import user_of
 from etlportal.lists.columns import Column, breakable, cut_to, link_to, plant_time
 from etlportal.lists.pages import NumberSearchMixin, ReadOnlyAdmin
 from production.admin import provenance
@@ -218,9 +219,8 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
                 page.act,
                 seen,
                 nota=nota,
-                by=request.user.get_username(),
+                by=user_of(request),
                 now=timezone.now(),
-                request_id=getattr(request, "request_id", ""),
             )
         except anomaly_work.TooMany:
             anomaly_pages.tell_too_many(request)

@@ -2,20 +2,18 @@
 
 An act names the state in which each anomaly was seen. Whoever comes second, because somebody
 acted meanwhile, is told so and overwrites nothing. Each act leaves its rows in the history, in
-the transaction that changes the state, and one entry in the audit trail.
+the transaction that changes the state, and one attempt in the audit trail.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
 
+from etlportal.audit.record import Actor, attempt
 from production.models import AnomaliaOperazione, StoriaAnomalia
 from production.vocabulary import StatoAnomalia
-
-audit = logging.getLogger("audit")
 
 Stato = AnomaliaOperazione.Stato
 MOST_AT_ONCE = 500
@@ -88,27 +86,26 @@ class Outcome(NamedTuple):
     refused: list[Refusal]
 
 
-def perform(
-    act: Act, seen: Sequence[Seen], *, nota: str, by: str, now: datetime, request_id: str = ""
-) -> Outcome:
+def perform(act: Act, seen: Sequence[Seen], *, nota: str, by: Actor, now: datetime) -> Outcome:
     """Does the act on each anomaly that is still as it was seen, all in one transaction.
 
-    ``by``: the user's name. Raises ``NoteMissing`` and ``TooMany``, and what the audit trail
-    raises when it cannot be written; then nothing is done.
+    Raises ``NoteMissing`` and ``TooMany``, and what the audit trail raises when it cannot be
+    written; then nothing is done.
     """
     nota = nota.strip()
     if act.needs_note and not nota:
         raise NoteMissing(act.name)
     if len(seen) > MOST_AT_ONCE:
         raise TooMany(len(seen))
-    # PostgreSQL first, as the transfer does: on SQLite each is one lock for the whole file.
-    with transaction.atomic(using="default"), transaction.atomic(using="production"):
+    with transaction.atomic(using="production"):
         rows = _locked(seen)
         fitting = [row for pk, stato in seen if (row := rows.get(pk)) and _fits(act, row, stato)]
         done = list({row.pk: row for row in fitting}.values())
         if done:
-            _write(act, done, nota, by, now)
-            _tell(act, done, nota, by, request_id)
+            ids = [row.pk for row in done]
+            on = f"anomalia_operazione: {', '.join(map(str, ids))}"
+            with attempt(act.event, by, on, {"anomalie": ids, "nota": nota}):
+                _write(act, done, nota, by.name, now)
     changed = {row.pk for row in done}
     refused = [_refusal(pk, rows.get(pk)) for pk, _ in seen if pk not in changed]
     return Outcome([row.pk for row in done], refused)
@@ -143,21 +140,6 @@ def _write(act: Act, rows: Sequence[AnomaliaOperazione], nota: str, by: str, now
         AnomaliaOperazione.objects.filter(pk__in=[row.pk for row in rows]).update(
             stato=act.to, gestita_da=by, gestita_il=now, nota_gestione=nota
         )
-
-
-def _tell(
-    act: Act, rows: Sequence[AnomaliaOperazione], nota: str, by: str, request_id: str
-) -> None:
-    ids = [row.pk for row in rows]
-    audit.info(
-        act.event,
-        extra={
-            "chi": by,
-            "oggetto": f"anomalia_operazione: {', '.join(map(str, ids))}"[:255],
-            "dettagli": {"anomalie": ids, "nota": nota},
-            "request_id": request_id,
-        },
-    )
 
 
 def _refusal(pk: int, row: AnomaliaOperazione | None) -> Refusal:

@@ -1,7 +1,6 @@
 """What is written to the audit trail, and that it cannot be taken out."""
 
 import getpass
-import logging
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,6 +8,7 @@ from django.db import connections, transaction
 from django.test import Client
 
 from etlportal.audit.record import Actor, attempt, command_user, record
+from etlportal.audit.request import current_request
 from etlportal.models import VoceAudit
 from production.models import Acciaio
 from tests.builders import ANNA
@@ -23,11 +23,10 @@ def entries():
     return list(VoceAudit.objects.order_by("pk").values_list("chi", "azione", "oggetto"))
 
 
-def test_a_record_of_the_logger_is_a_row():
-    logging.getLogger("audit").info(
-        "registri.svuotati",
-        extra={"chi": "anna", "oggetto": "etl.log", "dettagli": {"byte": 3}, "request_id": "r-1"},
-    )
+def test_an_act_is_a_row():
+    token = current_request.set("r-1")
+    record("registri.svuotati", ANNA, "etl.log", {"byte": 3})
+    current_request.reset(token)
 
     row = VoceAudit.objects.get()
     assert (row.chi, row.azione, row.oggetto) == ("anna", "registri.svuotati", "etl.log")
@@ -41,7 +40,7 @@ def test_what_cannot_be_written_is_an_error_for_whoever_acts(monkeypatch):
     monkeypatch.setattr(VoceAudit.objects, "create", refuse)
 
     with pytest.raises(RuntimeError):
-        logging.getLogger("audit").info("registri.svuotati", extra={"chi": "anna"})
+        record("registri.svuotati", ANNA)
 
 
 # --- Acts in PostgreSQL and in MySQL --------------------------------------------------------

@@ -276,7 +276,8 @@ def test_clearing_with_and_without_a_copy(keeper, logs, form, kept):
     assert (logs / "mysql.log").exists()
     entry = VoceAudit.objects.get(azione="registri.svuotati")
     assert (entry.chi, entry.oggetto) == ("anna", "etl")
-    assert entry.dettagli == {"file": ["etl"], "backup": bool(form), "origine": "admin"}
+    assert entry.dettagli == {"file": ["etl"], "backup": bool(form)}
+    assert entry.attore == "utente"
 
 
 def test_a_clearing_that_fails_says_so(keeper, logs):

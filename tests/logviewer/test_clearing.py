@@ -2,7 +2,6 @@
 
 import errno
 import gzip
-import logging
 import os
 import re
 import subprocess
@@ -13,28 +12,21 @@ from pathlib import Path
 import pytest
 
 from logviewer import clearing, files
-from logviewer.clearing import AuditRefused, Cleared, ClearFailed, Who, clear, clear_logs
+from logviewer.clearing import AuditRefused, Cleared, ClearFailed, clear, clear_logs
 from logviewer.lines import parse
+from tests.builders import ANNA
 from tests.logviewer.lines import everything, line, numbered, write
 
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
-WHO = Who("anna", "admin", "req-0001")
 
 
 @pytest.fixture
 def audit(monkeypatch):
-    """What the audit trail was told, in order, and the state of the log at that moment."""
+    """What the audit trail was told, in order."""
     told = []
-
-    class Handler(logging.Handler):
-        def emit(self, record):
-            told.append((record.getMessage(), record.chi, record.oggetto, record.dettagli))
-
-    monkeypatch.setattr(clearing.audit, "handlers", [Handler()])
-    monkeypatch.setattr(clearing.audit, "propagate", False)
-    clearing.audit.setLevel(logging.INFO)
+    monkeypatch.setattr(clearing, "record", lambda *entry: told.append(entry))
     return told
 
 
@@ -180,23 +172,22 @@ def test_the_audit_trail_is_told_first(tmp_path, audit):
     write(tmp_path / "etl.log", numbered(3))
     write(tmp_path / "mysql.log", numbered(1))
 
-    cleared = clear_logs(tmp_path, ["etl", "mysql"], backup=False, who=WHO)
+    cleared = clear_logs(tmp_path, ["etl", "mysql"], backup=False, by=ANNA)
 
     assert [item.file for item in cleared] == ["etl", "mysql"]
-    details = {"file": ["etl", "mysql"], "backup": False, "origine": "admin"}
-    assert audit == [("registri.svuotati", "anna", "etl, mysql", details)]
+    details = {"file": ["etl", "mysql"], "backup": False}
+    assert audit == [("registri.svuotati", ANNA, "etl, mysql", details)]
 
 
 def test_without_the_audit_trail_nothing_is_cleared(tmp_path, monkeypatch):
     path = write(tmp_path / "etl.log", numbered(3))
 
-    class Refusing(logging.Handler):
-        def emit(self, record):
-            raise RuntimeError
+    def refuse(*entry):
+        raise RuntimeError
 
-    monkeypatch.setattr(clearing.audit, "handlers", [Refusing()])
+    monkeypatch.setattr(clearing, "record", refuse)
     with pytest.raises(AuditRefused):
-        clear_logs(tmp_path, ["etl"], backup=True, who=WHO)
+        clear_logs(tmp_path, ["etl"], backup=True, by=ANNA)
 
     assert path.read_text().splitlines() == numbered(3)
 
@@ -207,7 +198,7 @@ def test_one_that_fails_leaves_the_others_to_be_cleared(tmp_path, audit):
     write(tmp_path / "mysql.log", numbered(3))
 
     with pytest.raises(ClearFailed) as failure:
-        clear_logs(tmp_path, ["etl", "mysql"], backup=False, who=WHO)
+        clear_logs(tmp_path, ["etl", "mysql"], backup=False, by=ANNA)
 
     assert failure.value.failed == ["etl"]
     assert [item.file for item in failure.value.cleared] == ["mysql"]

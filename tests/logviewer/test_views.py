@@ -392,15 +392,15 @@ def test_who_clears_is_written_before_the_act(anonymous, four, monkeypatch):
         "etl, mysql",
         "richiesta-0001",
     )
-    assert entry.dettagli == {"file": ["etl", "mysql"], "backup": False, "origine": "api"}
+    assert entry.dettagli == {"file": ["etl", "mysql"], "backup": False}
+    assert entry.attore == "chiave"
 
 
 def test_without_an_audit_trail_nothing_is_cleared(api, four, monkeypatch):
-    class Refusing(logging.Handler):
-        def emit(self, record):
-            raise RuntimeError("postgres://etl:secret@db")
+    def refuse(**values):
+        raise RuntimeError("postgres://etl:secret@db")
 
-    monkeypatch.setattr(logging.getLogger("audit"), "handlers", [Refusing()])
+    monkeypatch.setattr(VoceAudit.objects, "create", refuse)
     before = contents(four)
 
     answer = ask(api, "post", "/clear-logs")

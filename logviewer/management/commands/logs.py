@@ -1,14 +1,14 @@
-import getpass
 import json
-import sys
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from etlportal.audit.record import command_user
+from etlportal.management.base import PortalCommand
 from logviewer import clearing, files, options, reader
 from logviewer.folder import log_folder
 from logviewer.lines import parse
@@ -28,7 +28,7 @@ def option(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return typed
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Legge, cerca e svuota i registri. Uscita: 0 = fatto, 1 = non riuscito, 2 = uso errato."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,8 +48,7 @@ class Command(BaseCommand):
         clear = acts.add_parser("clear", help="svuota i registri, con una copia")
         clear.add_argument("file", nargs="*", type=option(_name), help="tutti, se non indicati")
         clear.add_argument("--senza-copia", action="store_true", help="senza copia compressa")
-        clear.add_argument("--dry-run", action="store_true", help="dice che cosa farebbe e basta")
-        clear.add_argument("--json", action="store_true", help="risposta in JSON")
+        super().add_arguments(clear)
 
     def handle(self, *args: Any, **given: Any) -> None:
         acts = {"tail": self._tail, "grep": self._grep, "clear": self._clear}
@@ -73,7 +72,7 @@ class Command(BaseCommand):
         tail = reader.tail(_path(name), wanted)
         for line in tail.lines:
             self._print(line, name, given)
-        if tail.truncated and not given["json"]:
+        if tail.truncated and not self.as_json:
             self.stderr.write(f"{name}.log: ci sono righe più vecchie.", style_func=str)
 
     def _grep(self, given: dict[str, Any]) -> None:
@@ -93,7 +92,7 @@ class Command(BaseCommand):
             return
 
     def _print(self, text: str, name: str, given: dict[str, Any]) -> None:
-        if given["json"]:
+        if self.as_json:
             line = parse(text)
             moment = line.time.isoformat().replace("+00:00", "Z") if line.time else ""
             event = {
@@ -117,26 +116,25 @@ class Command(BaseCommand):
         backup = not given["senza_copia"]
         if given["dry_run"]:
             would = [clearing.Cleared(name, clearing.size(_path(name)), "") for name in names]
-            self._report(would, given, "Da svuotare")
+            self._report(would, "Da svuotare")
             return
-        who = clearing.Who(getpass.getuser(), "comando")
         try:
-            cleared = clearing.clear_logs(log_folder(), names, backup=backup, who=who)
+            cleared = clearing.clear_logs(log_folder(), names, backup=backup, by=command_user())
         except clearing.AuditRefused as refused:
             raise CommandError("L'audit non si può scrivere: nulla è stato svuotato.") from refused
         except clearing.ClearFailed as failure:
-            self._report(failure.cleared, given, "Svuotato")
+            self._report(failure.cleared, "Svuotato")
             self.stderr.write(f"Rimasti com'erano: {', '.join(failure.failed)}.")
-            sys.exit(1)
-        self._report(cleared, given, "Svuotato")
+            self.fail()
+        self._report(cleared, "Svuotato")
 
-    def _report(self, logs: list[clearing.Cleared], given: dict[str, Any], word: str) -> None:
-        if given["json"]:
-            self.stdout.write(json.dumps({"svuotati": [log._asdict() for log in logs]}))
-            return
-        for log in logs:
-            copied = f", copia in {log.backup}" if log.backup else ""
-            self.stdout.write(f"{word} {log.file}.log: {log.byte} byte{copied}")
+    def _report(self, logs: list[clearing.Cleared], word: str) -> None:
+        words = [
+            f"{word} {log.file}.log: {log.byte} byte"
+            + (f", copia in {log.backup}" if log.backup else "")
+            for log in logs
+        ]
+        self.tell({"svuotati": [log._asdict() for log in logs]}, words)
 
 
 def _name(text: str) -> str:

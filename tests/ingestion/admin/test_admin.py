@@ -22,6 +22,7 @@ from ingestion.runs.running import do_work
 from ingestion.transfer import pipeline
 from production.models import Operazione
 from tests import builders
+from tests.builders import ANNA
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
@@ -187,14 +188,14 @@ def test_records_batches_and_runs_cannot_be_written(admin_client: Client) -> Non
 def test_requeue_takes_rows_in_error_alone() -> None:
     refused, pending = make_refused(), builders.make_raw_operazione(tentativi=1)
     processed = builders.make_raw_operazione(stato=Stato.PROCESSED)
-    assert store.requeue([refused.pk, pending.pk, processed.pk], by="anna") == 1
+    assert store.requeue([refused.pk, pending.pk, processed.pk], by=ANNA) == 1
     for row in (refused, pending, processed):
         row.refresh_from_db()
     assert (refused.stato, refused.tentativi) == (Stato.PENDING, 0)
     assert (refused.errore_codice, refused.errore_messaggio) == (None, None)
     assert (pending.stato, pending.tentativi) == (Stato.PENDING, 1)
     assert processed.stato == Stato.PROCESSED
-    assert store.requeue([refused.pk], by="anna") == 0
+    assert store.requeue([refused.pk], by=ANNA) == 0
 
 
 def test_requeue_says_in_the_log_who_did_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -202,7 +203,7 @@ def test_requeue_says_in_the_log_who_did_it(caplog: pytest.LogCaptureFixture) ->
     logger.addHandler(caplog.handler)
     try:
         with caplog.at_level(logging.INFO, logger="etl"):
-            store.requeue([make_refused().pk], by="anna")
+            store.requeue([make_refused().pk], by=ANNA)
     finally:
         logger.removeHandler(caplog.handler)
     assert "1 rows requeued by anna" in caplog.text

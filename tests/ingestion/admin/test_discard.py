@@ -7,11 +7,13 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
+from etlportal.audit.record import Actor
 from etlportal.models import VoceAudit
 from ingestion.models import RawOperazione
 from ingestion.reception import store
 from ingestion.watch import figures, status
 from tests import builders
+from tests.builders import ANNA, BRUNO
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
@@ -25,7 +27,7 @@ def make_refused(**overrides: Any) -> RawOperazione:
     return builders.make_raw_operazione(**(fields | overrides))
 
 
-def discard(*rows: RawOperazione, reason: str = "doppione", by: str = "anna") -> list[int]:
+def discard(*rows: RawOperazione, reason: str = "doppione", by: Actor = ANNA) -> list[int]:
     return store.discard([row.pk for row in rows], reason=reason, by=by, now=timezone.now())
 
 
@@ -60,7 +62,7 @@ def test_only_rows_in_error_are_set_aside(stato: str) -> None:
 def test_who_comes_second_overwrites_nothing() -> None:
     row = make_refused()
     discard(row, reason="primo")
-    assert discard(row, reason="secondo", by="bruno") == []
+    assert discard(row, reason="secondo", by=BRUNO) == []
     row.refresh_from_db()
     assert (row.scartato_da, row.scartato_motivo) == ("anna", "primo")
     assert VoceAudit.objects.count() == 1
@@ -69,7 +71,7 @@ def test_who_comes_second_overwrites_nothing() -> None:
 def test_back_in_the_queue_it_is_set_aside_no_more() -> None:
     row = make_refused()
     discard(row)
-    assert store.requeue([row.pk], by="anna") == 1
+    assert store.requeue([row.pk], by=ANNA) == 1
     row.refresh_from_db()
     assert row.stato == Stato.PENDING
     assert (row.scartato_da, row.scartato_il, row.scartato_motivo) == (None, None, None)

@@ -29,6 +29,7 @@ from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.records import Limits
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operatore, Operazione
 from tests.builders import (
+    ANNA,
     make_dead_esecuzione,
     make_esecuzione,
     make_plant,
@@ -289,7 +290,7 @@ def test_a_row_in_error_waits_until_it_is_requeued(monkeypatch, assert_well):
     monkeypatch.undo()
     assert counters(transfer()) == (0, 0, 0, 0, 0)
 
-    store.requeue(RawOperazione.objects.values_list("pk", flat=True), by="anna")
+    store.requeue(RawOperazione.objects.values_list("pk", flat=True), by=ANNA)
 
     assert counters(transfer()) == (1, 1, 0, 0, 0)
     assert Operazione.objects.get().anomalie.get().anomalia_id == 106

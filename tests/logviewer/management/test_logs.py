@@ -131,7 +131,7 @@ def test_clearing_keeps_a_copy_and_is_in_the_audit_trail(logs):
     assert everything(logs / "etl.log") == numbered(3)
     assert (logs / "mysql.log").exists()
     entry = VoceAudit.objects.get(azione="registri.svuotati")
-    assert (entry.oggetto, entry.dettagli["origine"]) == ("etl", "comando")
+    assert (entry.oggetto, entry.attore) == ("etl", "comando")
     assert entry.chi
 
 

@@ -1,16 +1,19 @@
 """What people do with an anomaly: every transition and every refusal, by the table."""
 
-import logging
 from datetime import UTC, datetime
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from django.db import connections, transaction
 
+from etlportal.audit.record import Actor
+from etlportal.audit.request import current_request
 from etlportal.models import VoceAudit
 from production.anomalies import work as anomaly_work
 from production.anomalies.work import ACCEPT, ACTS, CLOSE, NOTE, REOPEN, TAKE, Act, Seen
 from production.models import AnomaliaOperazione, Operazione, StoriaAnomalia
+from tests.builders import ANNA, BRUNO
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
@@ -34,8 +37,12 @@ def make_anomalia(stato: str = APERTA) -> AnomaliaOperazione:
     )
 
 
-def perform(act: Act, *seen: Seen, nota: str = "fatto", by: str = "anna"):
-    return anomaly_work.perform(act, seen, nota=nota, by=by, now=NOW, request_id="r-1")
+def perform(act: Act, *seen: Seen, nota: str = "fatto", by: Actor = ANNA):
+    token = current_request.set("r-1")
+    try:
+        return anomaly_work.perform(act, seen, nota=nota, by=by, now=NOW)
+    finally:
+        current_request.reset(token)
 
 
 @pytest.mark.parametrize("stato", STATES)
@@ -64,8 +71,8 @@ def test_who_comes_second_is_told_and_overwrites_nothing(catalogue: None, act: A
     stato = next(iter(TRANSITIONS[act]))
     anomalia = make_anomalia(stato)
     seen = Seen(anomalia.pk, stato)
-    perform(act, seen, nota="primo", by="anna")
-    outcome = perform(act, seen, nota="secondo", by="bruno")
+    perform(act, seen, nota="primo", by=ANNA)
+    outcome = perform(act, seen, nota="secondo", by=BRUNO)
     anomalia.refresh_from_db()
     if act is NOTE:
         assert list(StoriaAnomalia.objects.values_list("chi", "nota")) == [
@@ -81,8 +88,8 @@ def test_who_comes_second_is_told_and_overwrites_nothing(catalogue: None, act: A
 def test_the_state_that_was_seen_decides_and_not_the_state_now(catalogue: None) -> None:
     """Closing fits both states, but what was seen open has somebody at it now."""
     anomalia = make_anomalia(APERTA)
-    perform(TAKE, Seen(anomalia.pk, APERTA), by="anna")
-    outcome = perform(CLOSE, Seen(anomalia.pk, APERTA), by="bruno")
+    perform(TAKE, Seen(anomalia.pk, APERTA), by=ANNA)
+    outcome = perform(CLOSE, Seen(anomalia.pk, APERTA), by=BRUNO)
     assert outcome == ([], [(anomalia.pk, PRESA, "anna", NOW)])
 
 
@@ -117,10 +124,10 @@ def test_no_more_than_so_many_at_once(catalogue: None) -> None:
 def test_an_act_that_the_trail_cannot_hold_is_not_done(
     catalogue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(record: logging.LogRecord) -> None:
+    def refuse(**values: Any) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr(logging.getLogger("audit").handlers[0], "emit", refuse)
+    monkeypatch.setattr(VoceAudit.objects, "create", refuse)
     anomalia = make_anomalia()
     with pytest.raises(OSError, match="no room"):
         perform(CLOSE, Seen(anomalia.pk, APERTA))
@@ -164,7 +171,7 @@ def test_of_many_at_the_same_time_one_gets_each(catalogue: None) -> None:
     def close(who: str, order: list[Seen]) -> None:
         try:
             barrier.wait()
-            outcomes[who] = perform(CLOSE, *order, by=who, nota=who)
+            outcomes[who] = perform(CLOSE, *order, by=Actor(ANNA.kind, who), nota=who)
         except Exception as error:  # noqa: BLE001 - told by the assertion below
             failures.append(error)
         finally:
