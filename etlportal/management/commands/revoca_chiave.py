@@ -1,22 +1,22 @@
-import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q
 from django.utils import timezone
 
 from etlportal.api import keys
 from etlportal.audit.record import command_user
+from etlportal.management.base import PortalCommand
 from etlportal.models import ChiaveApi
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Revoca una chiave X-API-KEY, subito e per sempre."
+    dry_run = "dice quale, e non revoca"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("nome", help="nome o identificativo della chiave")
-        parser.add_argument("--dry-run", action="store_true", help="dice quale, e non revoca")
-        parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         named = options["nome"].strip()
@@ -27,14 +27,13 @@ class Command(BaseCommand):
         was_alive = row.revocata_il is None
         if not options["dry_run"]:
             was_alive = bool(keys.revoke([row], now, command_user()))
-        if options["json"]:
-            answer = {"nome": row.nome, "revocata": was_alive, "simulazione": options["dry_run"]}
-            self.stdout.write(json.dumps(answer, ensure_ascii=False))
-        else:
-            self.stdout.write(_sentence(row.nome, was_alive, options["dry_run"]))
+        self.tell(
+            {"nome": row.nome, "revocata": was_alive, "simulazione": options["dry_run"]},
+            _in_words(row.nome, was_alive, options["dry_run"]),
+        )
 
 
-def _sentence(name: str, was_alive: bool, dry_run: bool) -> str:
+def _in_words(name: str, was_alive: bool, dry_run: bool) -> str:
     if not was_alive:
         return f"La chiave «{name}» era già revocata."
     if dry_run:

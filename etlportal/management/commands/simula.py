@@ -1,15 +1,14 @@
-import json
 import os
-import sys
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from etlportal.management.base import PortalCommand, UsageError, positive
 from etlportal.simulation import database
 from etlportal.simulation.database import NoPlant, NumbersTaken
 from etlportal.simulation.delivery import HttpPortal, NotDelivered, Staging, play, prepare
@@ -29,21 +28,22 @@ from ingestion import jobs
 from ingestion.transfer.timestamps import FIRST_YEAR, PLANT_TIME_ZONE
 from production.models import Anomalia
 
-USAGE = 2
 MAX_SEED = 10**12
 HOURS_PER_ORDER = 2
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Simula lo stabilimento: ordini che arrivano e record, con guasti noti, inviati via HTTP o "
         "direttamente in attesa di trasferimento. Con --valuta confronta le anomalie trovate con i "
         "guasti della simulazione: 0 = tutte e sole quelle, 1 = no."
     )
+    dry_run = "dice che cosa invierebbe e basta"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
-            "--ore", type=_positive, default=24, help="ore di stabilimento (12 record l'ora)"
+            "--ore", type=positive, default=24, help="ore di stabilimento (12 record l'ora)"
         )
         parser.add_argument(
             "--seed",
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         parser.add_argument("--http", metavar="URL", help="invia a questo portale, con API_KEY")
         parser.add_argument(
             "--lavori",
-            type=_positive,
+            type=positive,
             metavar="ORE",
             help="con --http: ogni tante ore simulate chiede trasferimento e conteggio",
         )
@@ -87,14 +87,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--valuta", type=Path, metavar="FILE", help="valuta le anomalie trovate, e basta"
         )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="dice che cosa invierebbe e basta"
-        )
-        parser.add_argument("--json", action="store_true", help="risposta in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["valuta"]:
-            self._evaluate(options["valuta"], options["json"])
+            self._evaluate(options["valuta"])
         else:
             self._simulate(options)
 
@@ -102,13 +98,14 @@ class Command(BaseCommand):
 
     def _simulate(self, options: dict[str, Any]) -> None:
         if options["lavori"] and not options["http"]:
-            raise CommandError("--lavori richiede --http.", returncode=USAGE)
+            raise UsageError("--lavori richiede --http.")
         plant = _plant()
         simulation = Simulation(plant, _settings(options, plant, timezone.now()))
         portal = HttpPortal(options["http"], settings.API_KEY) if options["http"] else None
         delivery = None if options["dry_run"] else portal or Staging(plant.limiti)
         path = _truth_path(options, simulation.settings.seme)
         report = Report(simulation, path, dry_run=options["dry_run"])
+        progress = self.progress("ore", lambda: options["ore"])
         try:
             prepare(simulation, delivery)
             with _open_truth(path or Path(os.devnull)) as truth:
@@ -116,7 +113,11 @@ class Command(BaseCommand):
                 for hour, batch in enumerate(play(simulation, delivery, follow=options["segui"])):
                     report.add(batch)
                     truth.writelines(batch_lines(batch))
-                    self._tell_hour(hour, batch, portal, report, options)
+                    if portal and _jobs_due(hour, batch, options):
+                        out = self.stderr if self.as_json else self.stdout
+                        out.write(report.add_jobs(hour, *portal.run_jobs()), style_func=str)
+                    elif not options["lavori"]:
+                        progress(hour)
                 truth.write(ending(report.records))
         except NumbersTaken as error:
             raise CommandError(
@@ -125,42 +126,21 @@ class Command(BaseCommand):
             ) from error
         except NotDelivered as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(report.as_json()) if options["json"] else report.in_words())
-
-    def _tell_hour(
-        self,
-        hour: int,
-        batch: Batch,
-        portal: HttpPortal | None,
-        report: Report,
-        options: dict[str, Any],
-    ) -> None:
-        """After each hour: what the jobs did, where they are asked for; else how far we are."""
-        if portal and _jobs_due(hour, batch, options):
-            out = self.stderr if options["json"] else self.stdout
-            out.write(report.add_jobs(hour, *portal.run_jobs()), style_func=str)
-        elif sys.stderr.isatty() and not (options["json"] or options["lavori"]):
-            end = "\n" if hour == options["ore"] else ""
-            self.stderr.write(f"\r{hour} ore su {options['ore']}", style_func=str, ending=end)
+        self.tell(report.as_json(), report.in_words())
 
     # --- Evaluating -------------------------------------------------------------------------
 
-    def _evaluate(self, path: Path, as_json: bool) -> None:
+    def _evaluate(self, path: Path) -> None:
         try:
             with path.open(encoding="utf-8") as lines:
                 truth = read_truth(lines)
         except (OSError, NotATruth, UnicodeDecodeError) as error:
-            raise CommandError(
-                f"{path} non è un file di verità leggibile.", returncode=USAGE
-            ) from error
+            raise UsageError(f"{path} non è un file di verità leggibile.") from error
         result = evaluate(truth, database.find_received(truth))
-        if as_json:
-            self.stdout.write(json.dumps(evaluation_as_json(result)))
-        else:
-            names = dict(Anomalia.objects.values_list("pk", "tipo_anomalia"))
-            self.stdout.write("\n".join(evaluation_in_words(result, names)))
+        names = dict(Anomalia.objects.values_list("pk", "tipo_anomalia"))
+        self.tell(evaluation_as_json(result), evaluation_in_words(result, names))
         if not result.tutto_bene:
-            sys.exit(1)
+            self.fail()
 
 
 def _plant() -> SimulatedPlant:
@@ -177,16 +157,15 @@ def _settings(options: dict[str, Any], plant: SimulatedPlant, now: datetime) -> 
     hours = options["ore"]
     start = options["inizio"] or now.replace(second=0, microsecond=0) - timedelta(hours=hours)
     if start + timedelta(hours=hours) > now + plant.limiti.tolleranza_futuro:
-        raise CommandError(
+        raise UsageError(
             "La simulazione finirebbe nel futuro, e il portale non accetta date future: "
-            "indicare un altro --inizio o meno --ore.",
-            returncode=USAGE,
+            "indicare un altro --inizio o meno --ore."
         )
     orders = options["ordini"]
     if orders is None:
         orders = min(hours // HOURS_PER_ORDER, MOST_ORDERS)
     if orders > MOST_ORDERS:
-        raise CommandError(f"Al più {MOST_ORDERS} ordini per seme.", returncode=USAGE)
+        raise UsageError(f"Al più {MOST_ORDERS} ordini per seme.")
     seed = database.free_seed() if options["seed"] is None else options["seed"]
     return Settings(start, hours, seed, orders, options["scenario"])
 
@@ -230,13 +209,6 @@ def _seed(text: str) -> int:
     """A seed whose order numbers fit their column."""
     number = _natural(text)
     if number > MAX_SEED:
-        raise ValueError
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
         raise ValueError
     return number
 

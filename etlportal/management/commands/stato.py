@@ -1,13 +1,11 @@
-import json
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
+from etlportal.management.base import PortalCommand
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.listing import as_json, iso
 from ingestion.transfer.timestamps import PLANT_TIME_ZONE
@@ -19,12 +17,10 @@ RUNS_SHOWN = 6
 UNKNOWN = -1  # of a count that MySQL alone knows
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Lo stato del portale in una schermata. Uscita: 0 = bene, 1 = c'è un problema."
     requires_system_checks = []  # what they would stop at is what one wants to see
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="risposta in JSON")
+    dry_run = ""
 
     def handle(self, *args: Any, **options: Any) -> None:
         databases = health.databases_answering()
@@ -36,12 +32,9 @@ class Command(BaseCommand):
         }
         if databases[health.POSTGRESQL]:
             report |= _report(mysql=databases["mysql"])
-        if options["json"]:
-            self.stdout.write(json.dumps(report, ensure_ascii=False))
-        else:
-            self.stdout.writelines(f"{line}\n" for line in _in_words(report))
+        self.tell(report, _in_words(report))
         if problems:
-            sys.exit(1)
+            self.fail()
 
 
 def _report(*, mysql: bool) -> dict[str, Any]:

@@ -1,35 +1,28 @@
-import json
-import sys
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError
-
+from etlportal.management.base import PortalCommand
 from ingestion.watch.invariants import INVARIANTS
 
 SHOWN = 20
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Controlla che nulla sia perso, doppio o alterato. Uscita: 0 = bene, 1 = problemi."
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="risposta in JSON")
+    dry_run = ""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            found = {name: list(check()) for name, check in INVARIANTS.items()}
-        except (OperationalError, InterfaceError) as error:
-            raise CommandError("Un database non risponde: riprovare più tardi.") from error
+        found = {name: list(check()) for name, check in INVARIANTS.items()}
         well = not any(found.values())
-        if options["json"]:
-            told = [problem._asdict() for problems in found.values() for problem in problems]
-            self.stdout.write(json.dumps({"ok": well, "problemi": told}, ensure_ascii=False))
-        else:
-            for name, problems in found.items():
-                self.stdout.write(f"{name}: {'bene' if not problems else len(problems)}")
-                for problem in problems[:SHOWN]:
-                    self.stdout.write(f"  {problem.soggetto}: {problem.messaggio}")
-            self.stdout.write("Tutto bene." if well else "Ci sono problemi.")
+        told = [problem._asdict() for problems in found.values() for problem in problems]
+        self.tell({"ok": well, "problemi": told}, _in_words(found))
         if not well:
-            sys.exit(1)
+            self.fail()
+
+
+def _in_words(found: dict[str, list[Any]]) -> Iterator[str]:
+    for name, problems in found.items():
+        yield f"{name}: {len(problems) or 'bene'}"
+        for problem in problems[:SHOWN]:
+            yield f"  {problem.soggetto}: {problem.messaggio}"
+    yield "Ci sono problemi." if any(found.values()) else "Tutto bene."

@@ -104,7 +104,7 @@ def test_an_update_that_another_takes_over_exits_with_one(command, production, m
         run.stato, run.dettagli = "INTERROTTA", {}
         return run
 
-    monkeypatch.setattr("orders.management.commands.aggiorna_ordini.carry_out", lost)
+    monkeypatch.setattr("ingestion.management.run_command.carry_out", lost)
 
     code, told = command("--json")
 
