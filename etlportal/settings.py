@@ -80,7 +80,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
     "csp",
@@ -297,17 +296,9 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["etlportal.api.parsers.RawBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["etlportal.api.renderers.Utf8JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "etlportal.api.renderers.AlwaysJson",
-    "DEFAULT_SCHEMA_CLASS": "etlportal.api.schema.PortalSchema",
     "EXCEPTION_HANDLER": "etlportal.api.errors.handle_exception",
     "DEFAULT_METADATA_CLASS": "etlportal.api.metadata.Methods",
     "UNAUTHENTICATED_USER": None,
-}
-
-SPECTACULAR_SETTINGS = {
-    "OAS_VERSION": "3.0.3",
-    "SCHEMA_PATH_PREFIX": "",
-    "PREPROCESSING_HOOKS": ["etlportal.api.schema.name_paths"],
-    "POSTPROCESSING_HOOKS": ["etlportal.api.schema.complete"],
 }
 
 # Requests a minute for each key; above, 429 with Retry-After.
