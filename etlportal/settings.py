@@ -159,7 +159,7 @@ def sqlite(name: str) -> dict[str, Any]:
 
 
 def postgresql(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = environ.Env.db_url_config(url)
+    config: dict[str, Any] = environ.Env.db_url_config(url, engine="logviewer.backends.postgresql")
     options = config.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
     options.setdefault(
@@ -170,7 +170,7 @@ def postgresql(url: str) -> dict[str, Any]:
 
 
 def mysql(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = environ.Env.db_url_config(url)
+    config: dict[str, Any] = environ.Env.db_url_config(url, engine="logviewer.backends.mysql")
     options = config.setdefault("OPTIONS", {})
     options.setdefault("charset", "utf8mb4")
     options.setdefault("isolation_level", "read committed")

@@ -1,6 +1,6 @@
 """``postgresql.log`` and ``mysql.log``: connections, slow and failing statements, loads.
 
-Fed from Django's connections, by the vendor of each; SQLite, which is for trying out, feeds
+Fed by the connections that ``logviewer.backends`` makes; SQLite, which is for trying out, feeds
 neither. Statements are shown with placeholders, and never the driver's text: both could hold
 values.
 """
@@ -9,12 +9,11 @@ import logging
 import re
 import time
 from collections.abc import Callable, Sized
-from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
 
 LOGGERS = {vendor: logging.getLogger(vendor) for vendor in ("postgresql", "mysql")}
 SHOWN_CHARACTERS = 500
@@ -31,49 +30,33 @@ _MANY_ROWS = re.compile(r"(\([^()]*\))(?:\s*,\s*\1)+")
 _INSERT = re.compile(r"\s*(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+[\"`]?(\w+)", re.IGNORECASE)
 
 
-def watch(slow_ms: float, load_rows: int) -> None:
-    """From now on, every connection of every thread writes its events.
+class LoggedConnection(BaseDatabaseWrapper):
+    """Writes that it was made, or why it was not, and what ``StatementLog`` tells.
 
-    ``slow_ms``: a statement that takes longer is one; ``load_rows``: an insert of as many rows.
+    Django has no signal for a connection that is refused; hence an engine of our own for each
+    server (``logviewer.backends``), which is this and Django's.
     """
-    statements = StatementLog(slow_ms / 1000, load_rows)
 
-    def connected(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-        logger = LOGGERS.get(connection.vendor)
-        if logger is None:
-            return
-        logger.info("connected: database=%s", connection.alias)
-        if statements not in connection.execute_wrappers:
-            connection.execute_wrappers.append(statements)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        log = StatementLog(settings.LOG_QUERY_LENTE_MS / 1000, settings.LOG_CARICO_RIGHE)
+        self.execute_wrappers.append(log)
 
-    connection_created.connect(connected, weak=False, dispatch_uid="logviewer")
-    _watch_refusals()
-
-
-def _watch_refusals() -> None:
-    """No signal tells of a connection that was not made: the one method that makes them does.
-
-    The alternative, an engine of our own for each server, would be three files for one line.
-    """
-    connect = BaseDatabaseWrapper.connect
-    if hasattr(connect, "watched"):
-        return
-
-    @wraps(connect)
-    def watched(self: BaseDatabaseWrapper) -> None:
+    def connect(self) -> None:
+        logger = LOGGERS[self.vendor]
         try:
-            connect(self)
+            super().connect()
         except Exception as error:  # the driver's own class: Django gives it one of its own later
-            if logger := LOGGERS.get(self.vendor):
-                logger.error("connection failed: database=%s %s", self.alias, named(error))
+            logger.error("connection failed: database=%s %s", self.alias, named(error))
             raise
-
-    watched.watched = True  # type: ignore[attr-defined]
-    BaseDatabaseWrapper.connect = watched  # type: ignore[method-assign]
+        logger.info("connected: database=%s", self.alias)
 
 
 class StatementLog:
-    """An ``execute_wrapper``: times each statement, and writes of the few that matter."""
+    """An ``execute_wrapper``: times each statement, and writes of the few that matter.
+
+    ``slow_seconds``: what takes as long is slow; ``load_rows``: an insert of so many is a load.
+    """
 
     def __init__(self, slow_seconds: float, load_rows: int) -> None:
         self.slow_seconds = slow_seconds
@@ -91,36 +74,23 @@ class StatementLog:
         try:
             result = execute(sql, params, many, context)
         except Error as error:
-            self._failed(context, sql, error, time.perf_counter() - start)
+            self._tell(context, sql, f"statement failed: {named(error)}", start)
             raise
         seconds = time.perf_counter() - start
         if seconds >= self.slow_seconds:
-            vendor = context["connection"].vendor
-            shown = placeholders_only(sql, vendor)
-            LOGGERS[vendor].warning("slow statement: ms=%.0f %s", seconds * 1000, shown)
+            self._tell(context, sql, "slow statement:", start)
         if many or (isinstance(sql, str) and sql.startswith("INSERT")):
-            self._loaded(context, sql, params, many, seconds)
+            rows = len(params) if many and isinstance(params, Sized) else context["cursor"].rowcount
+            if rows and rows >= self.load_rows and (table := _INSERT.match(str(sql))):
+                LOGGERS[context["connection"].vendor].info(
+                    "load: righe=%s tabella=%s ms=%.0f", rows, table[1], seconds * 1000
+                )
         return result
 
-    def _failed(self, context: dict[str, Any], sql: Any, error: Error, seconds: float) -> None:
+    def _tell(self, context: dict[str, Any], sql: Any, what: str, start: float) -> None:
         vendor = context["connection"].vendor
-        LOGGERS[vendor].warning(
-            "statement failed: %s ms=%.0f %s",
-            named(error),
-            seconds * 1000,
-            placeholders_only(sql, vendor),
-        )
-
-    def _loaded(
-        self, context: dict[str, Any], sql: Any, params: Any, many: bool, seconds: float
-    ) -> None:
-        rows = len(params) if many and isinstance(params, Sized) else context["cursor"].rowcount
-        if rows is None or rows < self.load_rows:
-            return
-        if table := _INSERT.match(str(sql)):
-            LOGGERS[context["connection"].vendor].info(
-                "load: righe=%s tabella=%s ms=%.0f", rows, table[1], seconds * 1000
-            )
+        taken = (time.perf_counter() - start) * 1000
+        LOGGERS[vendor].warning("%s ms=%.0f %s", what, taken, placeholders_only(sql, vendor))
 
 
 def named(error: BaseException) -> str:

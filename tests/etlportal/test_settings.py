@@ -122,7 +122,7 @@ def test_one_of_few_values(monkeypatch):
 def test_no_statement_outlives_a_job_on_postgresql():
     config = portal.postgresql("postgres://u:p@host:5433/etl")
 
-    assert config["ENGINE"] == "django.db.backends.postgresql"
+    assert config["ENGINE"] == "logviewer.backends.postgresql"
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("host", 5433, "etl")
     for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
         assert limit in config["OPTIONS"]["options"]

@@ -4,7 +4,9 @@ It cannot prove what only MySQL 8 does: its optimiser, its own error texts, its 
 (utf8mb4_0900_ai_ci), its locks on a duplicate key.
 """
 
-from django.db.backends.mysql import base, features
+from django.db.backends.mysql import features
+
+from logviewer.backends.mysql import base
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
