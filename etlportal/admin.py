@@ -135,18 +135,31 @@ class DayFilter(DateRangeFilter):
     field = "quando"
 
 
+OUTCOME_KIND = {
+    VoceAudit.Esito.TENTATO: "warning",  # nobody knows how it ended: somebody should look
+    VoceAudit.Esito.RIUSCITO: "ok",
+    VoceAudit.Esito.FALLITO: "error",
+}
+
+
 @admin.register(VoceAudit)
 class VoceAuditAdmin(ReadOnlyAdmin):
     list_display = (
         Column.of(VoceAudit, "quando", plant_time),
+        Column.of(VoceAudit, "attore"),
         "chi",
         "azione",
         "oggetto",
+        "esito_badge",
         "dettagli",
         "request_id",
     )
-    list_filter = (DayFilter,)
+    list_filter = (DayFilter, "esito")
     search_fields = ("chi", "azione", "oggetto", "request_id")
+
+    @admin.display(description=_("esito"))
+    def esito_badge(self, row: VoceAudit) -> SafeString:
+        return badge(OUTCOME_KIND[VoceAudit.Esito(row.esito)], row.get_esito_display())
 
 
 admin.site.unregister(User)

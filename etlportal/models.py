@@ -106,6 +106,8 @@ class VoceAudit(models.Model):
         indexes = [
             models.Index(fields=["-quando"], name="audit_quando"),
             models.Index(fields=["azione", "-quando"], name="audit_azione"),
+            # Few of very many; they are looked for by their outcome.
+            models.Index(fields=["-quando"], name="audit_tentati", condition=Q(esito="tentato")),
         ]
 
     def __str__(self) -> str:

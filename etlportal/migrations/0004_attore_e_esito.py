@@ -20,4 +20,8 @@ class Migration(migrations.Migration):
             name='esito',
             field=models.CharField(choices=[('tentato', 'Tentato'), ('riuscito', 'Riuscito'), ('fallito', 'Fallito')], db_default='riuscito', max_length=10, verbose_name='esito'),
         ),
+        migrations.AddIndex(
+            model_name='voceaudit',
+            index=models.Index(condition=models.Q(('esito', 'tentato')), fields=['-quando'], name='audit_tentati'),
+        ),
     ]

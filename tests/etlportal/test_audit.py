@@ -209,6 +209,17 @@ def test_no_page_writes_it_not_even_for_a_superuser(admin_client, page):
     assert entries() == before
 
 
+def test_its_page_shows_an_act_of_which_nobody_knows_the_end(admin_client):
+    for esito in VoceAudit.Esito:
+        VoceAudit.objects.create(chi="anna", azione=f"prova.{esito}", esito=esito)
+
+    page = admin_client.get(LIST).text
+    assert '<span class="badge badge-warning">Tentato</span>' in page
+    attempted = admin_client.get(LIST, {"esito__exact": "tentato"}).text
+    assert "prova.tentato" in attempted
+    assert "prova.riuscito" not in attempted
+
+
 def test_its_page_has_no_bulk_deletion(admin_client):
     row = VoceAudit.objects.create(chi="anna", azione="prova")
     chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
