@@ -1,4 +1,4 @@
-"""Counting production, without a database: what each operation gives to its order and to stock.
+"""Counting production, without a database: what operations give to orders, and what stock books.
 
 Source: domain.md, "Orders" and "Warehouse". Pieces are summed exactly, as piece-microseconds:
 a machine at r pieces/hour that ran for d microseconds made r × d of them, a forging is one whole
@@ -7,8 +7,9 @@ piece. Whole pieces are the floor of the sum; the fraction stays in the sum and 
 0.3333, and three of them are 0.9999.)
 """
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -40,10 +41,19 @@ class Esito:
     NON_ATTRIBUIBILE = "NON_ATTRIBUIBILE"  # no piece or no kind of operation
 
 
+class Causa:
+    """Why counting moves stock (``movimento_magazzino.causa``)."""
+
+    CARICO_PRODUZIONE = "CARICO_PRODUZIONE"
+    PRELIEVO_ORDINE = "PRELIEVO_ORDINE"
+    PRELIEVO_GREZZI = "PRELIEVO_GREZZI"
+
+
 class Counted(NamedTuple):
     """One row of ``movimento_produzione``. ``pezzi`` whole pieces = ``dati`` + ``eccedenza``.
 
-    ``sciolta``: made for no order line, so summed with the stock of the piece.
+    ``sciolta``: made for no order line, so summed with the stock of the piece. ``mancanti``: blanks
+    that the stock did not have, of the ``pezzi`` that were to be drawn.
     """
 
     id_operazione: int
@@ -55,6 +65,7 @@ class Counted(NamedTuple):
     dati: int = 0
     eccedenza: int = 0
     sciolta: bool = False
+    mancanti: int = 0
 
 
 @dataclass
@@ -73,13 +84,25 @@ class Book:
     """What a chunk's operations refer to, locked: read before, brought forward by ``count``.
 
     ``linee`` by (order, piece); ``somme_magazzino`` piece-microseconds of each piece that was
-    made for no order line; ``fasi_finali`` last working step of each piece.
+    made for no order line; ``fasi_finali`` last working step of each piece; ``grezzi`` blanks in
+    stock of each piece, None where the stock holds finished pieces.
     """
 
     linee: dict[tuple[int, str], Line]
     somme_magazzino: dict[str, int]
     fasi_finali: dict[str, str]
-    fittizi: frozenset[int] = field(default_factory=frozenset)
+    fittizi: frozenset[int] = frozenset()
+    grezzi: dict[str, int] | None = None
+
+
+class Booking(NamedTuple):
+    """A movement of stock: pieces in (+) or out (−). The operation, only if it was a single one."""
+
+    codice_pezzo: str
+    causa: str
+    quantita: int
+    id_ordine: int | None
+    id_operazione: int | None
 
 
 def piece_microseconds(operation: Production) -> int:
@@ -117,27 +140,60 @@ def count(operations: Iterable[Production], book: Book) -> list[Counted]:
 
 def _count_one(operation: Production, book: Book) -> Counted:
     order, piece = operation.id_ordine, operation.codice_pezzo
-
-    def outcome(esito: str) -> Counted:
-        return Counted(operation.id_operazione, order, piece, esito)
-
+    row = Counted(operation.id_operazione, order, piece, Esito.NON_ATTRIBUIBILE)
     esito = makes_nothing(operation, book.fasi_finali, book.fittizi)
     if esito or piece is None:
-        return outcome(esito or Esito.NON_ATTRIBUIBILE)
+        return row._replace(esito=esito or row.esito)
     made = piece_microseconds(operation)
     line = book.linee.get((order, piece)) if order is not None else None
     before = line.somma if line else book.somme_magazzino.get(piece, 0)
     if before + made > MAX_SUM:
-        return outcome(Esito.NON_ATTRIBUIBILE)
+        return row
     pieces = (before + made) // PIECE - before // PIECE
+    given = missing = 0
     if line is None:
         book.somme_magazzino[piece] = before + made
-        return outcome(Esito.MAGAZZINO)._replace(
-            pezzi_us=made, pezzi=pieces, eccedenza=pieces, sciolta=True
-        )
-    line.somma += made
-    given = min(pieces, line.rimanente) if line.aperta else 0
-    line.rimanente -= given
-    return outcome(Esito.ORDINE if line.aperta else Esito.MAGAZZINO)._replace(
-        pezzi_us=made, pezzi=pieces, dati=given, eccedenza=pieces - given
+    else:
+        given = min(pieces, line.rimanente) if line.aperta else 0
+        line.somma += made
+        line.rimanente -= given
+    if book.grezzi is not None:
+        missing = max(0, pieces - book.grezzi[piece])
+        book.grezzi[piece] -= pieces - missing
+    return row._replace(
+        esito=Esito.ORDINE if line and line.aperta else Esito.MAGAZZINO,
+        pezzi_us=made,
+        pezzi=pieces,
+        dati=given,
+        eccedenza=pieces - given,
+        sciolta=line is None,
+        mancanti=missing,
     )
+
+
+def bookings(counted: Iterable[Counted], *, grezzi: bool) -> list[Booking]:
+    """The movements of what was counted: one for each order, piece and cause; none of 0 pieces.
+
+    Finished pieces come in, and what the order was given goes out again; a stock of blanks gives
+    one for each piece made, as far as it has them.
+    """
+    made: dict[tuple[int | None, str], list[Counted]] = defaultdict(list)
+    for row in counted:
+        if row.codice_pezzo is not None and row.pezzi:
+            made[row.id_ordine, row.codice_pezzo].append(row)
+    booked = []
+    for (order, piece), rows in made.items():
+        pieces = sum(row.pezzi for row in rows)
+        if grezzi:
+            drawn = pieces - sum(row.mancanti for row in rows)
+            moved = {Causa.PRELIEVO_GREZZI: -drawn}
+        else:
+            given = sum(row.dati for row in rows)
+            moved = {Causa.CARICO_PRODUZIONE: pieces, Causa.PRELIEVO_ORDINE: -given}
+        operation = rows[0].id_operazione if len(rows) == 1 else None
+        booked += [
+            Booking(piece, cause, quantity, order, operation)
+            for cause, quantity in moved.items()
+            if quantity
+        ]
+    return booked

@@ -6,7 +6,6 @@ The ledger's key is the operation, so a chunk that is repeated after a crash fin
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -27,7 +26,7 @@ from orders.models import (
     Ordine,
     PezzoOrdine,
 )
-from orders.rules import Counted, Production
+from orders.rules import Booking, Counted, Production
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, Pezzo
 from production.vocabulary import OrigineAnomalia
@@ -44,7 +43,6 @@ PRODUCTION_COLUMNS = (
     "cnc__pezzi_prodotti",
     "durata",
 )
-Causa = MovimentoMagazzino.Causa
 
 
 @dataclass
@@ -67,31 +65,6 @@ def uncounted() -> QuerySet[Operazione]:
     return Operazione.objects.filter(da_contare=True)
 
 
-def set_aside_next(run: EsecuzioneEtl, error: Exception) -> CountingTally:
-    """Writes the next operation off as not attributable, so that it is never scanned again.
-
-    Raises ``error`` when there is none: it is not an operation that the database refused.
-    """
-    now = timezone.now()
-    with transaction.atomic(using=ALIAS):
-        rows = take(1)
-        if not rows:
-            raise error
-        row = rows[0]
-        set_aside = Counted(
-            row.id_operazione, row.id_ordine, row.codice_pezzo, rules.Esito.NON_ATTRIBUIBILE
-        )
-        _write_ledger([set_aside], run.pk, now)
-        Operazione.objects.filter(pk=row.id_operazione).update(da_contare=None)
-    logger.error(
-        "operation %s set aside: %s",
-        row.id_operazione,
-        type(error).__name__,
-        extra=run.log_extra(),
-    )
-    return CountingTally(letti=1, in_errore=1)
-
-
 def count_next(run: EsecuzioneEtl, grezzi: bool, size: int) -> CountingTally:
     """One chunk, or, when none is left, the orders that need no more production."""
     now = timezone.now()
@@ -105,28 +78,56 @@ def count_next(run: EsecuzioneEtl, grezzi: bool, size: int) -> CountingTally:
 def count_chunk(
     operations: list[Production], run_id: int, grezzi: bool, now: datetime
 ) -> CountingTally:
+    """Counts operations that ``take`` locked, all in the caller's transaction.
+
+    What an earlier try wrote in the ledger is left as it is.
+    """
     ids = [operation.id_operazione for operation in operations]
     present = set(MovimentoProduzione.objects.filter(pk__in=ids).values_list("pk", flat=True))
     new = [operation for operation in operations if operation.id_operazione not in present]
-    book, scorte = _lock_book(new)
+    book, lines, scorte = _lock(new, grezzi)
+
     counted = rules.count(new, book)
+    bookings = rules.bookings(counted, grezzi=grezzi)
+
     _write_ledger(counted, run_id, now)
-    lines_changed = _apply_to_lines(counted, book)
-    missing = _move_stock(counted, scorte, run_id, grezzi, now)
-    anomalies = _raise_anomalies(counted, missing, now)
-    touched = {row.id_ordine for row in counted if row.dati and row.id_ordine is not None}
-    completed = complete(Ordine.objects.waiting().filter(pk__in=touched), now)
+    _write_lines(lines, book)
+    _write_stock(bookings, scorte, book, run_id, now)
+    anomalies = _raise_anomalies(counted, now)
+    given = {row.id_ordine for row in counted if row.dati and row.id_ordine is not None}
+    completed = complete(Ordine.objects.waiting().filter(pk__in=given), now)
     Operazione.objects.filter(pk__in=ids).update(da_contare=None)
     return CountingTally(
         letti=len(operations),
         caricati=len(new),
         gia_presenti=len(present),
         anomalie=anomalies,
-        righe_aggiornate=lines_changed,
+        righe_aggiornate=len({(row.id_ordine, row.codice_pezzo) for row in counted if row.dati}),
         pezzi_attribuiti=sum(row.dati for row in counted),
         sovrapproduzione=sum(row.eccedenza for row in counted if row.id_ordine is not None),
         ordini_completati=completed,
     )
+
+
+def set_aside_next(run: EsecuzioneEtl, error: Exception) -> CountingTally:
+    """Writes the next operation off as not attributable, so that it is never scanned again.
+
+    Raises ``error`` when there is none: it is not an operation that the database refused.
+    """
+    with transaction.atomic(using=ALIAS):
+        operations = take(1)
+        if not operations:
+            raise error
+        pk, order, piece, *_ = operations[0]
+        set_aside = Counted(pk, order, piece, rules.Esito.NON_ATTRIBUIBILE)
+        _write_ledger([set_aside], run.pk, timezone.now())
+        Operazione.objects.filter(pk=pk).update(da_contare=None)
+    why = type(error).__name__
+    logger.error("operation %s set aside: %s", pk, why, extra=run.log_extra())
+    return CountingTally(letti=1, in_errore=1)
+
+
+# --- Take and lock ------------------------------------------------------------------------
 
 
 def take(size: int) -> list[Production]:
@@ -139,15 +140,17 @@ def take(size: int) -> list[Production]:
     waiting = uncounted().order_by(*order).select_for_update(skip_locked=True)
     locked = list(waiting.values_list("pk", flat=True)[:size])
     rows = Operazione.objects.filter(pk__in=locked).order_by(*order)
-    return [_trimmed(Production._make(row)) for row in rows.values_list(*PRODUCTION_COLUMNS)]
+    productions = (Production._make(row) for row in rows.values_list(*PRODUCTION_COLUMNS))
+    # The piece as the catalogue spells it: to MySQL's foreign key "Z1 " is "Z1".
+    return [
+        operation._replace(codice_pezzo=(operation.codice_pezzo or "").rstrip(" ") or None)
+        for operation in productions
+    ]
 
 
-def _trimmed(operation: Production) -> Production:
-    """With its piece as the catalogue spells it: to MySQL's foreign key "Z1 " is "Z1"."""
-    return operation._replace(codice_pezzo=(operation.codice_pezzo or "").rstrip(" ") or None)
-
-
-def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, Magazzino]]:
+def _lock(
+    operations: list[Production], grezzi: bool
+) -> tuple[rules.Book, list[PezzoOrdine], dict[str, Magazzino]]:
     """Everything the operations refer to, locked: orders, then lines, then stock, by key.
 
     Of stock, only the pieces that are made: the others' rows are not touched, nor created.
@@ -163,15 +166,16 @@ def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, 
         .select_for_update()
         .values_list("pk", "aperto", "fittizio")
     }
-    lines = PezzoOrdine.objects.filter(ordine__in=order_ids, pezzo__in=pieces)
-    locked_lines = list(lines.order_by("pk").select_for_update())
-    fasi_finali = dict(Pezzo.objects.filter(pk__in=pieces).values_list("pk", "fase_finale"))
     fittizi = frozenset(pk for pk, (_, fittizio) in orders.items() if fittizio)
+    asked = PezzoOrdine.objects.filter(ordine__in=order_ids, pezzo__in=pieces)
+    lines = list(asked.order_by("pk").select_for_update())
+    fasi_finali = dict(Pezzo.objects.filter(pk__in=pieces).values_list("pk", "fase_finale"))
     scorte = stock.lock_stock(
         operation.codice_pezzo
         for operation in operations
         if operation.codice_pezzo and not rules.makes_nothing(operation, fasi_finali, fittizi)
     )
+    blanks = {piece: scorta.quantita_disponibile for piece, scorta in scorte.items()}
     book = rules.Book(
         linee={
             (line.ordine_id, line.pezzo_id): rules.Line(
@@ -180,13 +184,17 @@ def _lock_book(operations: Iterable[Production]) -> tuple[rules.Book, dict[str, 
                 somma=line.prodotti_us,
                 aperta=orders[line.ordine_id][0],
             )
-            for line in locked_lines
+            for line in lines
         },
-        somme_magazzino={code: scorta.prodotti_us for code, scorta in scorte.items()},
+        somme_magazzino={piece: scorta.prodotti_us for piece, scorta in scorte.items()},
         fasi_finali=fasi_finali,
         fittizi=fittizi,
+        grezzi=blanks if grezzi else None,
     )
-    return book, scorte
+    return book, lines, scorte
+
+
+# --- Write --------------------------------------------------------------------------------
 
 
 def _write_ledger(counted: Iterable[Counted], run_id: int, now: datetime) -> None:
@@ -207,123 +215,75 @@ def _write_ledger(counted: Iterable[Counted], run_id: int, now: datetime) -> Non
     )
 
 
-def _apply_to_lines(counted: Iterable[Counted], book: rules.Book) -> int:
-    """Adds what was counted to each line, by difference; returns how many were given pieces."""
-    made: dict[int, int] = defaultdict(int)
-    given: dict[int, int] = defaultdict(int)
-    for row in counted:
-        line = book.linee.get((row.id_ordine or 0, row.codice_pezzo or ""))
-        if line and row.pezzi_us:
-            made[line.id] += row.pezzi_us
-            given[line.id] += row.dati
-    PezzoOrdine.objects.filter(pk__in=made).note_drawn()
-    for pk in sorted(made):
-        PezzoOrdine.objects.filter(pk=pk).update(
-            quantita_rimanente=F("quantita_rimanente") - given[pk],
-            prodotti_us=F("prodotti_us") + made[pk],
+def _write_lines(lines: list[PezzoOrdine], book: rules.Book) -> None:
+    """Changes each line by how far the book went from it."""
+    after = {line.pk: book.linee[line.ordine_id, line.pezzo_id] for line in lines}
+    changed = [line for line in lines if after[line.pk].somma != line.prodotti_us]
+    PezzoOrdine.objects.filter(pk__in=[line.pk for line in changed]).note_drawn()
+    for line in changed:
+        given = line.quantita_rimanente - after[line.pk].rimanente
+        made = after[line.pk].somma - line.prodotti_us
+        PezzoOrdine.objects.filter(pk=line.pk).update(
+            quantita_rimanente=F("quantita_rimanente") - given,
+            prodotti_us=F("prodotti_us") + made,
         )
-    return sum(1 for pieces in given.values() if pieces)
 
 
-def _move_stock(
-    counted: Iterable[Counted],
+def _write_stock(
+    bookings: Iterable[Booking],
     scorte: dict[str, Magazzino],
+    book: rules.Book,
     run_id: int,
-    grezzi: bool,
     now: datetime,
-) -> dict[int, int]:
-    """Books what was made, one movement per order, piece and cause.
-
-    Returns the blanks that were missing, by operation (always none for a stock of finished pieces).
-    """
-    missing: dict[int, int] = {}
-    sums: dict[tuple[int | None, str, str], int] = defaultdict(int)
-    operations: dict[tuple[int | None, str], list[int]] = defaultdict(list)
-    loose: dict[str, int] = defaultdict(int)
-    blanks = {code: scorta.quantita_disponibile for code, scorta in scorte.items()}
-    for row in counted:
-        if row.codice_pezzo is None or not row.pezzi_us:
-            continue
-        piece = row.codice_pezzo
-        loose[piece] += row.pezzi_us if row.sciolta else 0
-        if row.pezzi:
-            operations[row.id_ordine, piece].append(row.id_operazione)
-        if grezzi:
-            drawn = min(row.pezzi, blanks[piece])
-            blanks[piece] -= drawn
-            sums[row.id_ordine, piece, Causa.PRELIEVO_GREZZI] -= drawn
-            if drawn < row.pezzi:
-                missing[row.id_operazione] = row.pezzi - drawn
-        else:
-            sums[row.id_ordine, piece, Causa.CARICO_PRODUZIONE] += row.pezzi
-            sums[row.id_ordine, piece, Causa.PRELIEVO_ORDINE] -= row.dati
-    for piece, made in sorted(loose.items()):
-        if made:
-            Magazzino.objects.filter(pk=scorte[piece].pk).update(
-                prodotti_us=F("prodotti_us") + made
-            )
-    stock.book(
-        (
-            MovimentoMagazzino(
-                magazzino=scorte[piece],
-                quantita=quantity,
-                causa=causa,
-                ordine_id=order,
-                operazione_id=_only(operations[order, piece]),
-                esecuzione=run_id,
-            )
-            for (order, piece, causa), quantity in sums.items()
-        ),
-        now,
+) -> None:
+    for piece, scorta in sorted(scorte.items()):
+        if made := book.somme_magazzino[piece] - scorta.prodotti_us:
+            Magazzino.objects.filter(pk=scorta.pk).update(prodotti_us=F("prodotti_us") + made)
+    movements = (
+        MovimentoMagazzino(
+            magazzino=scorte[booking.codice_pezzo],
+            quantita=booking.quantita,
+            causa=booking.causa,
+            ordine_id=booking.id_ordine,
+            operazione_id=booking.id_operazione,
+            esecuzione=run_id,
+        )
+        for booking in bookings
     )
-    return missing
+    stock.book(movements, now)
 
 
-def _only(ids: list[int]) -> int | None:
-    return ids[0] if len(ids) == 1 else None
-
-
-def _raise_anomalies(counted: Iterable[Counted], missing: dict[int, int], now: datetime) -> int:
+def _raise_anomalies(counted: Iterable[Counted], now: datetime) -> int:
     raised = [
-        _anomaly(
+        (
             row,
             AnomaliaId.SOVRAPPRODUZIONE,
-            str(row.eccedenza),
-            f"{_pieces(row.eccedenza)} in più: l'ordine {row.id_ordine} non ne chiedeva altri; "
-            "al magazzino.",
-            now,
+            row.eccedenza,
+            f"{'Un pezzo' if row.eccedenza == 1 else f'{row.eccedenza} pezzi'} in più: l'ordine "
+            f"{row.id_ordine} non ne chiedeva altri; al magazzino.",
         )
         for row in counted
         if row.eccedenza and row.id_ordine is not None
     ]
     raised += [
-        _anomaly(
+        (
             row,
             AnomaliaId.SCORTA_INSUFFICIENTE,
-            str(missing[row.id_operazione]),
-            f"Per il pezzo {row.codice_pezzo} in magazzino mancavano grezzi: "
-            f"{missing[row.id_operazione]}.",
-            now,
+            row.mancanti,
+            f"Per il pezzo {row.codice_pezzo} in magazzino mancavano grezzi: {row.mancanti}.",
         )
         for row in counted
-        if row.id_operazione in missing
+        if row.mancanti
     ]
-    AnomaliaOperazione.objects.bulk_create(raised)
-    return len(raised)
-
-
-def _pieces(count: int) -> str:
-    return "Un pezzo" if count == 1 else f"{count} pezzi"
-
-
-def _anomaly(
-    row: Counted, kind: AnomaliaId, value: str, note: str, now: datetime
-) -> AnomaliaOperazione:
-    return AnomaliaOperazione(
-        anomalia_id=kind,
-        operazione_id=row.id_operazione,
-        valore_ricevuto=value,
-        note=note,
-        origine=OrigineAnomalia.ORDINI,
-        creata_il=now,
+    AnomaliaOperazione.objects.bulk_create(
+        AnomaliaOperazione(
+            anomalia_id=kind,
+            operazione_id=row.id_operazione,
+            valore_ricevuto=str(value),
+            note=note,
+            origine=OrigineAnomalia.ORDINI,
+            creata_il=now,
+        )
+        for row, kind, value, note in raised
     )
+    return len(raised)

@@ -9,7 +9,7 @@ from math import floor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orders.rules import Book, Line, Production, count
+from orders.rules import Book, Causa, Line, Production, bookings, count
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
 ORDERS = (1, 2, 3)
@@ -31,6 +31,7 @@ books = st.builds(
     fasi_finali=st.just(FINAL_STEP),
     fittizi=st.just(frozenset({FICTITIOUS})),
 )
+blanks = st.fixed_dictionaries({piece: st.integers(0, 3) for piece in PIECES})
 
 
 @st.composite
@@ -130,3 +131,79 @@ def test_chunks_count_what_one_go_counts(operations, book, size):
 
     assert pieces == counted
     assert in_chunks == book
+
+
+# --- What stock books -----------------------------------------------------------------------
+
+
+def booked(movements, key):
+    sums = defaultdict(int)
+    for movement in movements:
+        sums[key(movement)] += movement.quantita
+    return sums
+
+
+@unhurried
+@given(sequences, books)
+def test_finished_pieces_come_in_and_go_out_to_their_order(operations, book):
+    counted = count(operations, book)
+
+    movements = bookings(counted, grezzi=False)
+
+    keys = [(movement.id_ordine, movement.codice_pezzo, movement.causa) for movement in movements]
+    assert len(set(keys)) == len(keys)
+    assert all(movement.quantita for movement in movements)
+    figures = booked(movements, lambda row: (row.id_ordine, row.codice_pezzo))
+    causes = booked(movements, lambda row: row.causa)
+    for row in counted:
+        figures[row.id_ordine, row.codice_pezzo] -= row.eccedenza
+        assert row.mancanti == 0
+    assert not any(figures.values())
+    assert causes[Causa.CARICO_PRODUZIONE] == sum(row.pezzi for row in counted)
+    assert causes[Causa.PRELIEVO_ORDINE] == -sum(row.dati for row in counted)
+    assert causes[Causa.PRELIEVO_GREZZI] == 0
+
+
+@unhurried
+@given(sequences, books, blanks)
+def test_each_piece_made_draws_a_blank_while_there_is_one(operations, book, there):
+    book.grezzi = dict(there)
+
+    counted = count(operations, book)
+
+    movements = bookings(counted, grezzi=True)
+    drawn = booked(movements, lambda row: row.codice_pezzo)
+    for piece, blanks_before in there.items():
+        rows = [row for row in counted if row.codice_pezzo == piece]
+        made, missing = sum(row.pezzi for row in rows), sum(row.mancanti for row in rows)
+        assert missing == max(0, made - blanks_before)
+        assert drawn[piece] == missing - made
+        assert book.grezzi[piece] == blanks_before + drawn[piece]
+    assert {movement.causa for movement in movements} <= {Causa.PRELIEVO_GREZZI}
+
+
+@unhurried
+@given(sequences, books, blanks)
+def test_what_a_stock_holds_does_not_change_what_orders_get(operations, book, there):
+    of_blanks = copy.deepcopy(book)
+    of_blanks.grezzi = there
+
+    counted = count(operations, book)
+
+    assert [row._replace(mancanti=0) for row in count(operations, of_blanks)] == counted
+
+
+@unhurried
+@given(st.lists(productions().map(lambda one: one._replace(tipo_operazione="forgiatura"))), books)
+def test_a_movement_names_its_operation_if_it_is_one(operations, book):
+    numbered = [operation._replace(id_operazione=n) for n, operation in enumerate(operations)]
+    counted = count(numbered, book)
+
+    for movement in bookings(counted, grezzi=False):
+        key = movement.id_ordine, movement.codice_pezzo
+        of_it = [
+            row.id_operazione
+            for row in counted
+            if (row.id_ordine, row.codice_pezzo) == key and row.pezzi
+        ]
+        assert movement.id_operazione == (of_it[0] if len(of_it) == 1 else None)
