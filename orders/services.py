@@ -5,17 +5,20 @@ each other. Against a program that locks otherwise the server ends one of the tw
 done nothing, and is to be repeated.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F
 
 from orders import stock
 from orders.models import Magazzino, MovimentoMagazzino, Ordine, PezzoOrdine
-from production.vocabulary import StatoOrdine
+from orders.rules import Booking
 
 ALIAS = "production"
 Causa = MovimentoMagazzino.Causa
+Stato = Ordine.Stato
 
 
 class RefusedAct(Exception):
@@ -29,25 +32,18 @@ def confirm_order(order_id: int, *, user: str, now: datetime, draws_stock: bool)
     Raises ``RefusedAct`` for an order confirmed before, or that is not waiting.
     """
     with transaction.atomic(using=ALIAS):
-        order = _locked(order_id)
+        order, lines = _lock(order_id, Stato.IN_ATTESA, "Si conferma solo un ordine in attesa.")
         if order.confermato_il is not None:
             raise RefusedAct("L'ordine è già confermato.")
-        if not _has_state(order, Ordine.Stato.IN_ATTESA):
-            raise RefusedAct("Si conferma solo un ordine in attesa.")
-        lines = _locked_lines(order)
         PezzoOrdine.objects.filter(ordine=order).note_drawn()
-        drawn = (
-            _draw(order, {line: line.quantita_rimanente for line in lines}, user, now)
-            if draws_stock
-            else dict.fromkeys(lines, 0)
-        )
-        for line, pieces in drawn.items():
+        wanted = {line: line.quantita_rimanente if draws_stock else 0 for line in lines}
+        for line, pieces in _draw(wanted, now, utente=user).items():
             PezzoOrdine.objects.filter(pk=line.pk).update(
                 prelevati=F("prelevati") + pieces,
                 quantita_rimanente=F("quantita_rimanente") - pieces,
             )
-        total = PezzoOrdine.objects.filter(ordine=order).aggregate(n=Sum("quantita_totale"))["n"]
-        Ordine.objects.filter(pk=order.pk).update(confermato_il=now, totale_pezzi=total or 0)
+        total = sum(line.quantita_totale for line in lines)
+        Ordine.objects.filter(pk=order.pk).update(confermato_il=now, totale_pezzi=total)
 
 
 def cancel_order(
@@ -58,14 +54,21 @@ def cancel_order(
     Raises ``RefusedAct`` for an order that is not waiting.
     """
     with transaction.atomic(using=ALIAS):
-        order = _locked(order_id)
-        if not _has_state(order, Ordine.Stato.IN_ATTESA):
-            raise RefusedAct("Si annulla solo un ordine in attesa.")
-        lines = _locked_lines(order)
+        order, lines = _lock(order_id, Stato.IN_ATTESA, "Si annulla solo un ordine in attesa.")
         PezzoOrdine.objects.filter(ordine=order).note_drawn()
         if returns_stock:
-            _return(order, lines, reason, user, now)
-        Ordine.objects.filter(pk=order.pk).update(stato=Ordine.Stato.ANNULLATO)
+            scorte = stock.lock_stock(line.pezzo_id for line in lines)
+            had = {line: line.quantita_totale - line.quantita_rimanente for line in lines}
+            for line, pieces in had.items():
+                PezzoOrdine.objects.filter(pk=line.pk).update(
+                    resi=F("resi") + pieces, quantita_rimanente=F("quantita_rimanente") + pieces
+                )
+            returned = [
+                Booking(line.pezzo_id, Causa.RESO_ORDINE, pieces, order_id)
+                for line, pieces in had.items()
+            ]
+            stock.book(returned, scorte, now, utente=user, motivo=reason)
+        Ordine.objects.filter(pk=order.pk).update(stato=Stato.ANNULLATO)
 
 
 def reopen_order(order_id: int, *, reason: str, user: str, now: datetime) -> None:
@@ -74,16 +77,13 @@ def reopen_order(order_id: int, *, reason: str, user: str, now: datetime) -> Non
     Raises ``RefusedAct`` for an order that is not cancelled.
     """
     with transaction.atomic(using=ALIAS):
-        order = _locked(order_id)
-        if not _has_state(order, Ordine.Stato.ANNULLATO):
-            raise RefusedAct("Si riapre solo un ordine annullato.")
-        lines = _locked_lines(order)
-        drawn = _draw(order, {line: line.to_take_back for line in lines}, user, now, reason)
-        for line, pieces in drawn.items():
+        order, lines = _lock(order_id, Stato.ANNULLATO, "Si riapre solo un ordine annullato.")
+        wanted = {line: line.to_take_back for line in lines}
+        for line, pieces in _draw(wanted, now, utente=user, motivo=reason).items():
             PezzoOrdine.objects.filter(pk=line.pk).update(
                 resi=F("resi") - pieces, quantita_rimanente=F("quantita_rimanente") - pieces
             )
-        Ordine.objects.filter(pk=order.pk).update(stato=Ordine.Stato.IN_ATTESA)
+        Ordine.objects.filter(pk=order.pk).update(stato=Stato.IN_ATTESA)
 
 
 def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, now: datetime) -> int:
@@ -98,76 +98,34 @@ def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, no
     with transaction.atomic(using=ALIAS):
         row = Magazzino.objects.select_for_update().get(pk=magazzino_id)
         difference = counted - row.quantita_disponibile
-
-        def correction(pieces: int, why: str) -> MovimentoMagazzino:
-            return MovimentoMagazzino(
-                magazzino=row, quantita=pieces, causa=Causa.RETTIFICA, utente=user, motivo=why
-            )
-
+        by: dict[str, Any] = {"magazzino": row, "causa": Causa.RETTIFICA, "utente": user}
         if gap := stock.unexplained(row):
-            movement = correction(gap, "Variazione di un altro programma, senza movimento.")
-            movement.creato_il = now
-            movement.save(using=ALIAS)
-        stock.book([correction(difference, reason)], now)
+            why = "Variazione di un altro programma, senza movimento."
+            MovimentoMagazzino.objects.create(**by, quantita=gap, motivo=why, creato_il=now)
+        stock.write([MovimentoMagazzino(**by, quantita=difference, motivo=reason)], now)
     return difference
 
 
-def _locked(order_id: int) -> Ordine:
-    return Ordine.objects.select_for_update().get(pk=order_id)
+def _lock(order_id: int, stato: str, refusal: str) -> tuple[Ordine, list[PezzoOrdine]]:
+    """An order in this state and its lines, locked; raises ``RefusedAct(refusal)`` for another."""
+    order = Ordine.objects.select_for_update().get(pk=order_id)
+    # The database compares the state, in any case; the fictitious order is in none.
+    if not Ordine.objects.filter(pk=order_id, stato=stato, fittizio=False).exists():
+        raise RefusedAct(refusal)
+    return order, list(PezzoOrdine.objects.filter(ordine=order).order_by("pk").select_for_update())
 
 
-def _has_state(order: Ordine, stato: StatoOrdine) -> bool:
-    """Whether a real order is in this state, as the database compares it: in any case."""
-    return Ordine.objects.filter(pk=order.pk, stato=stato, fittizio=False).exists()
-
-
-def _locked_lines(order: Ordine) -> list[PezzoOrdine]:
-    return list(PezzoOrdine.objects.filter(ordine=order).order_by("pk").select_for_update())
-
-
-def _draw(
-    order: Ordine, wanted: dict[PezzoOrdine, int], user: str, now: datetime, reason: str = ""
-) -> dict[PezzoOrdine, int]:
+def _draw(wanted: Mapping[PezzoOrdine, int], now: datetime, **by: Any) -> dict[PezzoOrdine, int]:
     """Books out of stock what there is of the wanted pieces; returns what each line got."""
     scorte = stock.lock_stock(line.pezzo_id for line, pieces in wanted.items() if pieces)
     drawn = {
         line: min(pieces, scorte[line.pezzo_id].quantita_disponibile) if pieces else 0
         for line, pieces in wanted.items()
     }
-    stock.book(
-        (
-            MovimentoMagazzino(
-                magazzino=scorte[line.pezzo_id],
-                quantita=-pieces,
-                causa=Causa.PRELIEVO_ORDINE,
-                ordine=order,
-                utente=user,
-                motivo=reason,
-            )
-            for line, pieces in drawn.items()
-            if pieces
-        ),
-        now,
-    )
+    taken = [
+        Booking(line.pezzo_id, Causa.PRELIEVO_ORDINE, -pieces, line.ordine_id)
+        for line, pieces in drawn.items()
+        if pieces
+    ]
+    stock.book(taken, scorte, now, **by)
     return drawn
-
-
-def _return(order: Ordine, lines: list[PezzoOrdine], reason: str, user: str, now: datetime) -> None:
-    scorte = stock.lock_stock(line.pezzo_id for line in lines)
-    movements = []
-    for line in lines:
-        had = line.quantita_totale - line.quantita_rimanente
-        movements.append(
-            MovimentoMagazzino(
-                magazzino=scorte[line.pezzo_id],
-                quantita=had,
-                causa=Causa.RESO_ORDINE,
-                ordine=order,
-                utente=user,
-                motivo=reason,
-            )
-        )
-        PezzoOrdine.objects.filter(pk=line.pk).update(
-            resi=F("resi") + had, quantita_rimanente=F("quantita_rimanente") + had
-        )
-    stock.book(movements, now)

@@ -3,15 +3,16 @@
 All functions run inside the caller's MySQL transaction, which holds the stock rows' locks.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
 from orders.models import Magazzino, MovimentoMagazzino
-
-Causa = MovimentoMagazzino.Causa
+from orders.rules import Booking
 
 
 def lock_stock(pezzi: Iterable[str]) -> dict[str, Magazzino]:
@@ -34,16 +35,36 @@ def unexplained(row: Magazzino) -> int:
     return row.quantita_disponibile - row.quantita_iniziale - int(moved)
 
 
-def book(movements: Iterable[MovimentoMagazzino], now: datetime) -> None:
+def book(
+    bookings: Iterable[Booking], scorte: Mapping[str, Magazzino], now: datetime, **by: Any
+) -> None:
+    """Books them in the locked stock rows of their pieces; ``by``: run, or user and reason."""
+    write(
+        [
+            MovimentoMagazzino(
+                magazzino=scorte[booking.codice_pezzo],
+                quantita=booking.quantita,
+                causa=booking.causa,
+                ordine_id=booking.id_ordine,
+                operazione_id=booking.id_operazione,
+                **by,
+            )
+            for booking in bookings
+        ],
+        now,
+    )
+
+
+def write(movements: Iterable[MovimentoMagazzino], now: datetime) -> None:
     """Writes the movements and changes each stock figure by their sum; zeros are left out.
 
     The first movement of a stock row takes its figure as the opening one.
     """
     written = [movement for movement in movements if movement.quantita]
-    changes: dict[int, int] = {}
+    changes: dict[int, int] = defaultdict(int)
     for movement in written:
         movement.creato_il = now
-        changes[movement.magazzino_id] = changes.get(movement.magazzino_id, 0) + movement.quantita
+        changes[movement.magazzino_id] += movement.quantita
     for pk in sorted(changes):
         # MySQL assigns from left to right: the opening figure must be read before the change.
         Magazzino.objects.filter(pk=pk).update(

@@ -21,7 +21,6 @@ from orders import rules, stock
 from orders.counting.completion import complete
 from orders.models import (
     Magazzino,
-    MovimentoMagazzino,
     MovimentoProduzione,
     Ordine,
     PezzoOrdine,
@@ -239,18 +238,7 @@ def _write_stock(
     for piece, scorta in sorted(scorte.items()):
         if made := book.somme_magazzino[piece] - scorta.prodotti_us:
             Magazzino.objects.filter(pk=scorta.pk).update(prodotti_us=F("prodotti_us") + made)
-    movements = (
-        MovimentoMagazzino(
-            magazzino=scorte[booking.codice_pezzo],
-            quantita=booking.quantita,
-            causa=booking.causa,
-            ordine_id=booking.id_ordine,
-            operazione_id=booking.id_operazione,
-            esecuzione=run_id,
-        )
-        for booking in bookings
-    )
-    stock.book(movements, now)
+    stock.book(bookings, scorte, now, esecuzione=run_id)
 
 
 def _raise_anomalies(counted: Iterable[Counted], now: datetime) -> int:
