@@ -1,5 +1,7 @@
 """What the start page and the pages of an order and of a stock row show as figures."""
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from fractions import Fraction
@@ -13,6 +15,7 @@ from orders.models import Magazzino, MovimentoMagazzino, MovimentoProduzione, Or
 from orders.rules import PIECE, Production, makes_nothing, piece_microseconds
 from production.figures import Work
 from production.models import Pezzo
+from production.vocabulary import CausaMovimento
 
 FIRST = 3  # rows that a tile names
 MOST_LEVELS = 500  # steps of a picture
@@ -78,12 +81,7 @@ def below_minimum() -> list[StockFigure]:
     """Stock rows below their minimum, the emptiest in proportion first."""
     rows = Magazzino.objects.below_minimum().select_related("pezzo", "tipo_acciaio").order_by()
     figures = [
-        StockFigure(
-            row.pk,
-            str(row.pezzo or row.tipo_acciaio or row),
-            row.quantita_disponibile,
-            row.scorta_minima or 0,
-        )
+        StockFigure(row.pk, row.articolo, row.quantita_disponibile, row.scorta_minima or 0)
         for row in rows
     ]
     # Another program may have a negative stock with a minimum of 0.
@@ -108,26 +106,18 @@ def pieces_per_slot(works: Iterable[Work], slots: Sequence[datetime]) -> list[Fr
     )
     sums = [0] * (len(slots) - 1)
     for work in ended:
-        operation = _production(work)
-        if makes_nothing(operation, final_steps, fictitious) is None:
-            sums[_slot_of(work.fine, slots)] += piece_microseconds(operation)
+        made = Production(
+            work.id_operazione,
+            work.ordine,
+            work.pezzo,
+            work.tipo,
+            work.pezzi_ora,
+            work.pezzi_prodotti,
+            work.durata,
+        )
+        if work.fine and not makes_nothing(made, final_steps, fictitious):
+            sums[bisect_right(slots, work.fine) - 1] += piece_microseconds(made)
     return [Fraction(total, PIECE) for total in sums]
-
-
-def _slot_of(moment: datetime | None, slots: Sequence[datetime]) -> int:
-    return next(i for i in range(len(slots) - 1) if moment and moment < slots[i + 1])
-
-
-def _production(work: Work) -> Production:
-    return Production(
-        work.id_operazione,
-        work.ordine,
-        work.pezzo,
-        work.tipo,
-        work.pezzi_ora,
-        work.pezzi_prodotti,
-        work.durata,
-    )
 
 
 # --- Over time ----------------------------------------------------------------------------
@@ -139,13 +129,13 @@ def stock_levels(row: Magazzino, since: datetime) -> list[Level]:
     Reckoned back from the present figure: what another program changed without a movement is
     taken for older than all of them.
     """
-    changes = list(
+    changes = (
         MovimentoMagazzino.objects.filter(magazzino=row, creato_il__gt=since)
         .order_by("creato_il")
         .values_list("creato_il")
         .annotate(Sum("quantita"))
     )
-    return _levels(row.quantita_disponibile, since, changes)
+    return _levels(row.quantita_disponibile, since, list(changes))
 
 
 def burn_down(order: Ordine) -> list[Level]:
@@ -168,8 +158,8 @@ def burn_down(order: Ordine) -> list[Level]:
     )
     moved = (
         MovimentoMagazzino.objects.filter(
-            Q(causa=MovimentoMagazzino.Causa.PRELIEVO_ORDINE, esecuzione=None)
-            | Q(causa=MovimentoMagazzino.Causa.RESO_ORDINE),
+            Q(causa=CausaMovimento.PRELIEVO_ORDINE, esecuzione=None)
+            | Q(causa=CausaMovimento.RESO_ORDINE),
             ordine=order,
             creato_il__isnull=False,
         )
@@ -177,19 +167,16 @@ def burn_down(order: Ordine) -> list[Level]:
         .values_list("creato_il")
         .annotate(Sum("quantita"))
     )
-    changes: dict[datetime, int] = {}
-    for moment, pieces in [*((when, -n) for when, n in made), *moved]:
-        changes[moment] = changes.get(moment, 0) + int(pieces)
-    ordered = sorted(changes.items())
-    known = [*_beginnings(order), *(moment for moment, _ in ordered[:1])]
-    return _levels(int(left), min(known), ordered) if known else []
-
-
-def _beginnings(order: Ordine) -> list[datetime]:
-    """When the order was confirmed, if here, and the start of its first day, in plant time."""
-    day = order.data_inizio
-    first = [timezone.make_aware(datetime.combine(day, time.min))] if day else []
-    return [*first, *([order.confermato_il] if order.confermato_il else [])]
+    changes: dict[datetime, int] = defaultdict(int)
+    for moment, pieces in made:
+        changes[moment] -= int(pieces)
+    for moment, pieces in moved:
+        changes[moment] += int(pieces)
+    beginnings = [order.confermato_il, min(changes, default=None)]
+    if order.data_inizio:
+        beginnings.append(timezone.make_aware(datetime.combine(order.data_inizio, time.min)))
+    known = [moment for moment in beginnings if moment]
+    return _levels(int(left), min(known), sorted(changes.items())) if known else []
 
 
 def _levels(now: int, since: datetime, changes: Sequence[tuple[datetime, int]]) -> list[Level]:

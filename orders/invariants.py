@@ -15,9 +15,11 @@ from orders.models import (
     MovimentoProduzione,
     Ordine,
     PezzoOrdine,
+    nothing_left,
 )
 from orders.rules import PIECE
 from production.models import Operazione
+from production.vocabulary import StatoOrdine
 
 FRACTION = F("prodotti_us") % PIECE  # of a piece, carried
 
@@ -116,15 +118,13 @@ def magazzino_quadra() -> Iterator[Problem]:
 @invariant
 def ordini_completati_giusti() -> Iterator[Problem]:
     """COMPLETATO ⇔ at least one line and all lines at 0; a completed order has its end date."""
-    lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk"))
-    done = Q(Exists(lines)) & ~Q(Exists(lines.filter(quantita_rimanente__gt=0)))
-    orders = Ordine.objects.filter(fittizio=False)
-    completed = Q(stato=Ordine.Stato.COMPLETATO)
-    for pk in orders.filter(completed & ~done).values_list("pk", flat=True).iterator():
-        told = "È COMPLETATO ma ha righe aperte, o nessuna riga."
-        yield Problem("ordini_completati_giusti", f"ordine {pk}", told)
-    for pk in orders.filter(completed, data_fine=None).values_list("pk", flat=True).iterator():
-        yield Problem("ordini_completati_giusti", f"ordine {pk}", "È COMPLETATO senza data_fine.")
+    completed = Ordine.objects.filter(fittizio=False, stato=StatoOrdine.COMPLETATO)
+    for wrong, told in (
+        (completed.exclude(nothing_left()), "È COMPLETATO ma ha righe aperte, o nessuna riga."),
+        (completed.filter(data_fine=None), "È COMPLETATO senza data_fine."),
+    ):
+        for pk in wrong.values_list("pk", flat=True).iterator():
+            yield Problem("ordini_completati_giusti", f"ordine {pk}", told)
 
 
 CHECKS = (

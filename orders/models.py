@@ -9,7 +9,7 @@ from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from production.models import Acciaio, Operazione, Pezzo, choices
@@ -34,7 +34,7 @@ class Cliente(models.Model):
 class OrdineQuerySet(models.QuerySet["Ordine"]):
     def waiting(self) -> Self:
         """Orders that somebody placed and that still take pieces."""
-        return self.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
+        return self.filter(stato=StatoOrdine.IN_ATTESA, fittizio=False)
 
     def late(self, today: date, days: int) -> Self:
         """Waiting since a start of ``days`` days ago or more; no order has a day it is due."""
@@ -43,7 +43,7 @@ class OrdineQuerySet(models.QuerySet["Ordine"]):
     def nearly_done(self) -> Self:
         """Waiting, with something left to make, and that is a tenth of its pieces at most."""
         near = (
-            PezzoOrdine.objects.filter(ordine__stato=Ordine.Stato.IN_ATTESA, ordine__fittizio=False)
+            PezzoOrdine.objects.waiting()
             .order_by()
             .values("ordine")
             .annotate(totali=Sum("quantita_totale"), rimanenti=Sum("quantita_rimanente"))
@@ -54,6 +54,12 @@ class OrdineQuerySet(models.QuerySet["Ordine"]):
     def without_lines(self) -> Self:
         """Waiting for nothing: they never complete (domain.md)."""
         return self.waiting().filter(linee=None)
+
+
+def nothing_left() -> Q:
+    """Of an order: it has lines, and none with pieces left to make."""
+    lines = PezzoOrdine.objects.filter(ordine=OuterRef("pk"))
+    return Q(Exists(lines)) & ~Q(Exists(lines.filter(quantita_rimanente__gt=0)))
 
 
 class Ordine(models.Model):
@@ -111,6 +117,10 @@ class Ordine(models.Model):
 
 
 class PezzoOrdineQuerySet(models.QuerySet["PezzoOrdine"]):
+    def waiting(self) -> Self:
+        """Lines of the waiting orders (``OrdineQuerySet.waiting``)."""
+        return self.filter(ordine__stato=StatoOrdine.IN_ATTESA, ordine__fittizio=False)
+
     def note_drawn(self) -> int:
         """On lines that we never touched, what is missing was drawn by the program they are of."""
         return self.filter(prelevati=None).update(
@@ -226,6 +236,11 @@ class Magazzino(models.Model):
 
     def __str__(self) -> str:
         return str(self.pezzo_id or self.tipo_acciaio_id or self.descrizione or self.pk)
+
+    @property
+    def articolo(self) -> str:
+        """What it holds, in full; reads the piece or the steel."""
+        return str(self.pezzo or self.tipo_acciaio or self)
 
     def clean(self) -> None:
         if self.pezzo_id is None and self.tipo_acciaio_id is None:

@@ -60,12 +60,9 @@ def _pages_of_orders() -> Iterator[list[int]]:
 
 
 def _waiting_lines() -> QuerySet[PezzoOrdine]:
-    return (
-        PezzoOrdine.objects.filter(
-            ordine__stato=Ordine.Stato.IN_ATTESA, ordine__fittizio=False, quantita_rimanente__gt=0
-        )
-        .select_related("ordine", "pezzo")
-        .order_by("ordine__data_inizio", "ordine_id", "pezzo_id")
+    lines = PezzoOrdine.objects.waiting().filter(quantita_rimanente__gt=0)
+    return lines.select_related("ordine", "pezzo").order_by(
+        "ordine__data_inizio", "ordine_id", "pezzo_id"
     )
 
 
@@ -106,17 +103,14 @@ def _as_json(line: PezzoOrdine, to_make: int) -> dict[str, Any]:
 def _on_its_way(lines: Iterable[PezzoOrdine], limits: Limits) -> dict[Key, int]:
     """Production that comes for each line, in piece-microseconds."""
     known = {(line.ordine_id, line.pezzo_id): line for line in lines}
+    staged = list(_staged(known, limits))  # before the loaded ones: see above
+    loaded = uncounted().filter(ordine__in={order for order, _ in known})
     coming: dict[Key, int] = defaultdict(int)
-    for production in (*_staged(known, limits), *_loaded(known)):
+    for production in (*staged, *map(Production._make, loaded.values_list(*PRODUCTION_COLUMNS))):
         line = known.get((production.id_ordine or 0, production.codice_pezzo or ""))
         if line and production.tipo_operazione == line.pezzo.fase_finale:
             coming[line.ordine_id, line.pezzo_id] += rules.piece_microseconds(production)
     return coming
-
-
-def _loaded(known: Collection[Key]) -> Iterable[Production]:
-    rows = uncounted().filter(ordine__in={order for order, _ in known})
-    return map(Production._make, rows.values_list(*PRODUCTION_COLUMNS))
 
 
 def _staged(known: Collection[Key], limits: Limits) -> Iterator[Production]:

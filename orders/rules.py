@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from production.vocabulary import CausaMovimento, EsitoConteggio, TipoOperazione
+
 PIECE = 3_600 * 1_000_000  # piece-microseconds in one piece
 MAX_SUM = 2**63 - 1  # a BIGINT column
-
-FORGIATURA = "forgiatura"
 
 
 class Production(NamedTuple):
@@ -31,24 +31,6 @@ class Production(NamedTuple):
     durata: Decimal | None
 
 
-class Esito:
-    """What became of an operation's pieces (``movimento_produzione.esito``)."""
-
-    ORDINE = "ORDINE"  # given to its order line, surplus to stock
-    MAGAZZINO = "MAGAZZINO"  # to stock whole
-    FASE_INTERMEDIA = "FASE_INTERMEDIA"  # not the last working step: makes no piece
-    FITTIZIO = "FITTIZIO"  # for the fictitious order: touches nothing
-    NON_ATTRIBUIBILE = "NON_ATTRIBUIBILE"  # no piece or no kind of operation
-
-
-class Causa:
-    """Why counting moves stock (``movimento_magazzino.causa``)."""
-
-    CARICO_PRODUZIONE = "CARICO_PRODUZIONE"
-    PRELIEVO_ORDINE = "PRELIEVO_ORDINE"
-    PRELIEVO_GREZZI = "PRELIEVO_GREZZI"
-
-
 class Counted(NamedTuple):
     """One row of ``movimento_produzione``. ``pezzi`` whole pieces = ``dati`` + ``eccedenza``.
 
@@ -59,7 +41,7 @@ class Counted(NamedTuple):
     id_operazione: int
     id_ordine: int | None
     codice_pezzo: str | None
-    esito: str
+    esito: EsitoConteggio
     pezzi_us: int = 0
     pezzi: int = 0
     dati: int = 0
@@ -99,10 +81,10 @@ class Booking(NamedTuple):
     """A movement of stock: pieces in (+) or out (−). The operation, only if it was a single one."""
 
     codice_pezzo: str
-    causa: str
+    causa: CausaMovimento
     quantita: int
     id_ordine: int | None
-    id_operazione: int | None
+    id_operazione: int | None = None
 
 
 def piece_microseconds(operation: Production) -> int:
@@ -110,7 +92,7 @@ def piece_microseconds(operation: Production) -> int:
 
     Never less: a negative figure of another program must not take pieces back.
     """
-    if operation.tipo_operazione == FORGIATURA:
+    if operation.tipo_operazione == TipoOperazione.FORGIATURA:
         return PIECE
     if operation.pezzi_prodotti is None:
         return 0
@@ -121,15 +103,15 @@ def piece_microseconds(operation: Production) -> int:
 
 def makes_nothing(
     operation: Production, fasi_finali: Mapping[str, str], fittizi: Container[int | None]
-) -> str | None:
+) -> EsitoConteggio | None:
     """The outcome of an operation that makes no piece; None for one that makes some."""
     fase_finale = fasi_finali.get(operation.codice_pezzo or "")
     if fase_finale is None or operation.tipo_operazione is None:
-        return Esito.NON_ATTRIBUIBILE
+        return EsitoConteggio.NON_ATTRIBUIBILE
     if operation.id_ordine in fittizi:
-        return Esito.FITTIZIO
+        return EsitoConteggio.FITTIZIO
     if operation.tipo_operazione != fase_finale:
-        return Esito.FASE_INTERMEDIA
+        return EsitoConteggio.FASE_INTERMEDIA
     return None
 
 
@@ -140,7 +122,7 @@ def count(operations: Iterable[Production], book: Book) -> list[Counted]:
 
 def _count_one(operation: Production, book: Book) -> Counted:
     order, piece = operation.id_ordine, operation.codice_pezzo
-    row = Counted(operation.id_operazione, order, piece, Esito.NON_ATTRIBUIBILE)
+    row = Counted(operation.id_operazione, order, piece, EsitoConteggio.NON_ATTRIBUIBILE)
     esito = makes_nothing(operation, book.fasi_finali, book.fittizi)
     if esito or piece is None:
         return row._replace(esito=esito or row.esito)
@@ -161,7 +143,7 @@ def _count_one(operation: Production, book: Book) -> Counted:
         missing = max(0, pieces - book.grezzi[piece])
         book.grezzi[piece] -= pieces - missing
     return row._replace(
-        esito=Esito.ORDINE if line and line.aperta else Esito.MAGAZZINO,
+        esito=EsitoConteggio.ORDINE if line and line.aperta else EsitoConteggio.MAGAZZINO,
         pezzi_us=made,
         pezzi=pieces,
         dati=given,
@@ -186,10 +168,13 @@ def bookings(counted: Iterable[Counted], *, grezzi: bool) -> list[Booking]:
         pieces = sum(row.pezzi for row in rows)
         if grezzi:
             drawn = pieces - sum(row.mancanti for row in rows)
-            moved = {Causa.PRELIEVO_GREZZI: -drawn}
+            moved = {CausaMovimento.PRELIEVO_GREZZI: -drawn}
         else:
             given = sum(row.dati for row in rows)
-            moved = {Causa.CARICO_PRODUZIONE: pieces, Causa.PRELIEVO_ORDINE: -given}
+            moved = {
+                CausaMovimento.CARICO_PRODUZIONE: pieces,
+                CausaMovimento.PRELIEVO_ORDINE: -given,
+            }
         operation = rows[0].id_operazione if len(rows) == 1 else None
         booked += [
             Booking(piece, cause, quantity, order, operation)

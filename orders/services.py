@@ -15,10 +15,9 @@ from django.db.models import F
 from orders import stock
 from orders.models import Magazzino, MovimentoMagazzino, Ordine, PezzoOrdine
 from orders.rules import Booking
+from production.vocabulary import CausaMovimento, StatoOrdine
 
 ALIAS = "production"
-Causa = MovimentoMagazzino.Causa
-Stato = Ordine.Stato
 
 
 class RefusedAct(Exception):
@@ -32,7 +31,9 @@ def confirm_order(order_id: int, *, user: str, now: datetime, draws_stock: bool)
     Raises ``RefusedAct`` for an order confirmed before, or that is not waiting.
     """
     with transaction.atomic(using=ALIAS):
-        order, lines = _lock(order_id, Stato.IN_ATTESA, "Si conferma solo un ordine in attesa.")
+        order, lines = _lock(
+            order_id, StatoOrdine.IN_ATTESA, "Si conferma solo un ordine in attesa."
+        )
         if order.confermato_il is not None:
             raise RefusedAct("L'ordine è già confermato.")
         PezzoOrdine.objects.filter(ordine=order).note_drawn()
@@ -54,7 +55,9 @@ def cancel_order(
     Raises ``RefusedAct`` for an order that is not waiting.
     """
     with transaction.atomic(using=ALIAS):
-        order, lines = _lock(order_id, Stato.IN_ATTESA, "Si annulla solo un ordine in attesa.")
+        order, lines = _lock(
+            order_id, StatoOrdine.IN_ATTESA, "Si annulla solo un ordine in attesa."
+        )
         PezzoOrdine.objects.filter(ordine=order).note_drawn()
         if returns_stock:
             scorte = stock.lock_stock(line.pezzo_id for line in lines)
@@ -64,11 +67,11 @@ def cancel_order(
                     resi=F("resi") + pieces, quantita_rimanente=F("quantita_rimanente") + pieces
                 )
             returned = [
-                Booking(line.pezzo_id, Causa.RESO_ORDINE, pieces, order_id)
+                Booking(line.pezzo_id, CausaMovimento.RESO_ORDINE, pieces, order_id)
                 for line, pieces in had.items()
             ]
             stock.book(returned, scorte, now, utente=user, motivo=reason)
-        Ordine.objects.filter(pk=order.pk).update(stato=Stato.ANNULLATO)
+        Ordine.objects.filter(pk=order.pk).update(stato=StatoOrdine.ANNULLATO)
 
 
 def reopen_order(order_id: int, *, reason: str, user: str, now: datetime) -> None:
@@ -77,13 +80,13 @@ def reopen_order(order_id: int, *, reason: str, user: str, now: datetime) -> Non
     Raises ``RefusedAct`` for an order that is not cancelled.
     """
     with transaction.atomic(using=ALIAS):
-        order, lines = _lock(order_id, Stato.ANNULLATO, "Si riapre solo un ordine annullato.")
+        order, lines = _lock(order_id, StatoOrdine.ANNULLATO, "Si riapre solo un ordine annullato.")
         wanted = {line: line.to_take_back for line in lines}
         for line, pieces in _draw(wanted, now, utente=user, motivo=reason).items():
             PezzoOrdine.objects.filter(pk=line.pk).update(
                 resi=F("resi") - pieces, quantita_rimanente=F("quantita_rimanente") - pieces
             )
-        Ordine.objects.filter(pk=order.pk).update(stato=Stato.IN_ATTESA)
+        Ordine.objects.filter(pk=order.pk).update(stato=StatoOrdine.IN_ATTESA)
 
 
 def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, now: datetime) -> int:
@@ -98,7 +101,7 @@ def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, no
     with transaction.atomic(using=ALIAS):
         row = Magazzino.objects.select_for_update().get(pk=magazzino_id)
         difference = counted - row.quantita_disponibile
-        by: dict[str, Any] = {"magazzino": row, "causa": Causa.RETTIFICA, "utente": user}
+        by: dict[str, Any] = {"magazzino": row, "causa": CausaMovimento.RETTIFICA, "utente": user}
         if gap := stock.unexplained(row):
             why = "Variazione di un altro programma, senza movimento."
             MovimentoMagazzino.objects.create(**by, quantita=gap, motivo=why, creato_il=now)
@@ -106,7 +109,7 @@ def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, no
     return difference
 
 
-def _lock(order_id: int, stato: str, refusal: str) -> tuple[Ordine, list[PezzoOrdine]]:
+def _lock(order_id: int, stato: StatoOrdine, refusal: str) -> tuple[Ordine, list[PezzoOrdine]]:
     """An order in this state and its lines, locked; raises ``RefusedAct(refusal)`` for another."""
     order = Ordine.objects.select_for_update().get(pk=order_id)
     # The database compares the state, in any case; the fictitious order is in none.
@@ -123,7 +126,7 @@ def _draw(wanted: Mapping[PezzoOrdine, int], now: datetime, **by: Any) -> dict[P
         for line, pieces in wanted.items()
     }
     taken = [
-        Booking(line.pezzo_id, Causa.PRELIEVO_ORDINE, -pieces, line.ordine_id)
+        Booking(line.pezzo_id, CausaMovimento.PRELIEVO_ORDINE, -pieces, line.ordine_id)
         for line, pieces in drawn.items()
         if pieces
     ]

@@ -28,7 +28,7 @@ from orders.models import (
 from orders.rules import Booking, Counted, Production
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, Pezzo
-from production.vocabulary import OrigineAnomalia
+from production.vocabulary import EsitoConteggio, OrigineAnomalia, StatoOrdine
 
 logger = logging.getLogger("etl")
 
@@ -118,7 +118,7 @@ def set_aside_next(run: EsecuzioneEtl, error: Exception) -> CountingTally:
         if not operations:
             raise error
         pk, order, piece, *_ = operations[0]
-        set_aside = Counted(pk, order, piece, rules.Esito.NON_ATTRIBUIBILE)
+        set_aside = Counted(pk, order, piece, EsitoConteggio.NON_ATTRIBUIBILE)
         _write_ledger([set_aside], run.pk, timezone.now())
         Operazione.objects.filter(pk=pk).update(da_contare=None)
     why = type(error).__name__
@@ -160,7 +160,7 @@ def _lock(
     orders = {
         pk: (aperto, fittizio)
         for pk, aperto, fittizio in Ordine.objects.filter(pk__in=order_ids)
-        .annotate(aperto=Q(stato=Ordine.Stato.IN_ATTESA))
+        .annotate(aperto=Q(stato=StatoOrdine.IN_ATTESA))
         .order_by("pk")
         .select_for_update()
         .values_list("pk", "aperto", "fittizio")

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from orders.rules import MAX_SUM, PIECE, Book, Esito, Line, Production, count, piece_microseconds
+from orders.rules import MAX_SUM, PIECE, Book, Line, Production, count, piece_microseconds
+from production.vocabulary import EsitoConteggio
 from tests.orders.builders import pezzi_prodotti
 
 TEN_MINUTES = Decimal(600)
@@ -96,27 +97,27 @@ LINES = ((8, "F", 10), (8, "C", 10), (9, "F", 10, False))
 @pytest.mark.parametrize(
     ("operation", "esito", "pieces", "given_to_line", "surplus_to_stock"),
     [
-        (forged(), Esito.ORDINE, 1, 1, 0),
-        (machined(pezzi_ora=30, minuti=30), Esito.ORDINE, 15, 10, 5),
-        (machined(pezzi_ora=20, minuti=30), Esito.ORDINE, 10, 10, 0),
-        (machined(), Esito.ORDINE, 0, 0, 0),
-        (machined(pezzi_prodotti=None), Esito.ORDINE, 0, 0, 0),
+        (forged(), EsitoConteggio.ORDINE, 1, 1, 0),
+        (machined(pezzi_ora=30, minuti=30), EsitoConteggio.ORDINE, 15, 10, 5),
+        (machined(pezzi_ora=20, minuti=30), EsitoConteggio.ORDINE, 10, 10, 0),
+        (machined(), EsitoConteggio.ORDINE, 0, 0, 0),
+        (machined(pezzi_prodotti=None), EsitoConteggio.ORDINE, 0, 0, 0),
         # closed or cancelled, no order, an order without that line, an unknown order: stock, whole
-        (forged(id_ordine=9), Esito.MAGAZZINO, 1, 0, 1),
-        (forged(id_ordine=None), Esito.MAGAZZINO, 1, 0, 1),
-        (machined(id_ordine=9, pezzi_ora=6), Esito.MAGAZZINO, 1, 0, 1),
-        (forged(id_ordine=99), Esito.MAGAZZINO, 1, 0, 1),
+        (forged(id_ordine=9), EsitoConteggio.MAGAZZINO, 1, 0, 1),
+        (forged(id_ordine=None), EsitoConteggio.MAGAZZINO, 1, 0, 1),
+        (machined(id_ordine=9, pezzi_ora=6), EsitoConteggio.MAGAZZINO, 1, 0, 1),
+        (forged(id_ordine=99), EsitoConteggio.MAGAZZINO, 1, 0, 1),
         # not the last working step of the piece
-        (machined(codice_pezzo="F"), Esito.FASE_INTERMEDIA, 0, 0, 0),
-        (forged(codice_pezzo="C"), Esito.FASE_INTERMEDIA, 0, 0, 0),
-        (forged(codice_pezzo="C", id_ordine=None), Esito.FASE_INTERMEDIA, 0, 0, 0),
+        (machined(codice_pezzo="F"), EsitoConteggio.FASE_INTERMEDIA, 0, 0, 0),
+        (forged(codice_pezzo="C"), EsitoConteggio.FASE_INTERMEDIA, 0, 0, 0),
+        (forged(codice_pezzo="C", id_ordine=None), EsitoConteggio.FASE_INTERMEDIA, 0, 0, 0),
         # nothing to attribute it to
-        (forged(codice_pezzo=None), Esito.NON_ATTRIBUIBILE, 0, 0, 0),
-        (forged(tipo_operazione=None), Esito.NON_ATTRIBUIBILE, 0, 0, 0),
-        (forged(codice_pezzo="?"), Esito.NON_ATTRIBUIBILE, 0, 0, 0),
+        (forged(codice_pezzo=None), EsitoConteggio.NON_ATTRIBUIBILE, 0, 0, 0),
+        (forged(tipo_operazione=None), EsitoConteggio.NON_ATTRIBUIBILE, 0, 0, 0),
+        (forged(codice_pezzo="?"), EsitoConteggio.NON_ATTRIBUIBILE, 0, 0, 0),
         # the order nobody placed
-        (forged(id_ordine=7), Esito.FITTIZIO, 0, 0, 0),
-        (machined(id_ordine=7, codice_pezzo="F"), Esito.FITTIZIO, 0, 0, 0),
+        (forged(id_ordine=7), EsitoConteggio.FITTIZIO, 0, 0, 0),
+        (machined(id_ordine=7, codice_pezzo="F"), EsitoConteggio.FITTIZIO, 0, 0, 0),
     ],
 )
 def test_where_the_pieces_of_an_operation_go(
@@ -217,7 +218,7 @@ def test_a_sum_that_no_column_holds_is_not_attributed():
 
     (row,) = count([machined()], full)
 
-    assert (row.esito, row.pezzi_us) == (Esito.NON_ATTRIBUIBILE, 0)
+    assert (row.esito, row.pezzi_us) == (EsitoConteggio.NON_ATTRIBUIBILE, 0)
     assert full.linee[8, "C"].somma == MAX_SUM - 1
 
 

@@ -9,7 +9,8 @@ from math import floor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orders.rules import Book, Causa, Line, Production, bookings, count
+from orders.rules import Book, Line, Production, bookings, count
+from production.vocabulary import CausaMovimento
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
 ORDERS = (1, 2, 3)
@@ -159,9 +160,9 @@ def test_finished_pieces_come_in_and_go_out_to_their_order(operations, book):
         figures[row.id_ordine, row.codice_pezzo] -= row.eccedenza
         assert row.mancanti == 0
     assert not any(figures.values())
-    assert causes[Causa.CARICO_PRODUZIONE] == sum(row.pezzi for row in counted)
-    assert causes[Causa.PRELIEVO_ORDINE] == -sum(row.dati for row in counted)
-    assert causes[Causa.PRELIEVO_GREZZI] == 0
+    assert causes[CausaMovimento.CARICO_PRODUZIONE] == sum(row.pezzi for row in counted)
+    assert causes[CausaMovimento.PRELIEVO_ORDINE] == -sum(row.dati for row in counted)
+    assert causes[CausaMovimento.PRELIEVO_GREZZI] == 0
 
 
 @unhurried
@@ -179,7 +180,7 @@ def test_each_piece_made_draws_a_blank_while_there_is_one(operations, book, ther
         assert missing == max(0, made - blanks_before)
         assert drawn[piece] == missing - made
         assert book.grezzi[piece] == blanks_before + drawn[piece]
-    assert {movement.causa for movement in movements} <= {Causa.PRELIEVO_GREZZI}
+    assert {movement.causa for movement in movements} <= {CausaMovimento.PRELIEVO_GREZZI}
 
 
 @unhurried
