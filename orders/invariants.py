@@ -43,19 +43,12 @@ def operazioni_contate_una_volta() -> Iterator[Problem]:
 @invariant
 def righe_quadrano() -> Iterator[Problem]:
     """totale − rimanente = drawn at creation + Σ given − returned."""
-    given = (
-        MovimentoProduzione.objects.filter(ordine=OuterRef("ordine"), pezzo=OuterRef("pezzo"))
-        .order_by()
-        .values("ordine")
-        .annotate(n=Sum("dati"))
-        .values("n")
-    )
-    lines = PezzoOrdine.objects.filter(ordine__fittizio=False).annotate(dati=Coalesce(given, 0))
-    for line in lines.iterator():
-        taken = line.quantita_totale - line.quantita_rimanente
-        drawn = taken - line.dati + line.resi if line.prelevati is None else line.prelevati
-        untouched = line.prelevati is None and (line.dati or line.resi)
-        if untouched or taken != drawn + line.dati - line.resi:
+    for line in PezzoOrdine.objects.filter(ordine__fittizio=False).with_given().iterator():
+        if line.prelevati is None:  # as another program wrote it: nothing of ours is on it yet
+            wrong = line.dati or line.resi
+        else:
+            wrong = line.fatti != line.prelevati + line.dati - line.resi
+        if wrong:
             yield Problem(
                 "righe_quadrano",
                 f"ordine {line.ordine_id}, pezzo {line.pezzo_id}",

@@ -5,11 +5,12 @@ What changes a remaining quantity or a stock figure leaves a ledger row in the s
 """
 
 from datetime import date, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from production.models import Acciaio, Operazione, Pezzo, choices
@@ -127,6 +128,14 @@ class PezzoOrdineQuerySet(models.QuerySet["PezzoOrdine"]):
             prelevati=F("quantita_totale") - F("quantita_rimanente")
         )
 
+    def with_given(self) -> models.QuerySet[Any]:
+        """Each with ``dati``: the pieces that counting gave to the line."""
+        ledger = MovimentoProduzione.objects.filter(
+            ordine=OuterRef("ordine"), pezzo=OuterRef("pezzo")
+        )
+        given = ledger.order_by().values("ordine").annotate(n=Sum("dati")).values("n")
+        return self.annotate(dati=Coalesce(given, 0))
+
 
 class PezzoOrdine(models.Model):
     """An order line. totale − rimanente = prelevati + Σ dati − resi.
@@ -169,6 +178,11 @@ class PezzoOrdine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ordine_id} · {self.pezzo_id}"
+
+    @property
+    def fatti(self) -> int:
+        """Pieces that the line has, made for it or drawn from stock."""
+        return self.quantita_totale - self.quantita_rimanente
 
     @property
     def to_take_back(self) -> int:

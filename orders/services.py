@@ -61,14 +61,14 @@ def cancel_order(
         PezzoOrdine.objects.filter(ordine=order).note_drawn()
         if returns_stock:
             scorte = stock.lock_stock(line.pezzo_id for line in lines)
-            had = {line: line.quantita_totale - line.quantita_rimanente for line in lines}
-            for line, pieces in had.items():
+            for line in lines:
                 PezzoOrdine.objects.filter(pk=line.pk).update(
-                    resi=F("resi") + pieces, quantita_rimanente=F("quantita_rimanente") + pieces
+                    resi=F("resi") + line.fatti,
+                    quantita_rimanente=F("quantita_rimanente") + line.fatti,
                 )
             returned = [
-                Booking(line.pezzo_id, CausaMovimento.RESO_ORDINE, pieces, order_id)
-                for line, pieces in had.items()
+                Booking(line.pezzo_id, CausaMovimento.RESO_ORDINE, line.fatti, order_id)
+                for line in lines
             ]
             stock.book(returned, scorte, now, utente=user, motivo=reason)
         Ordine.objects.filter(pk=order.pk).update(stato=StatoOrdine.ANNULLATO)
