@@ -52,13 +52,14 @@ class Counted(NamedTuple):
 
 @dataclass
 class Line:
-    """An order line while a chunk is counted. ``somma`` piece-microseconds counted so far."""
+    """An order line while a chunk is counted.
 
-    id: int
+    ``somma``: piece-microseconds counted so far. ``aperta``: its order still takes pieces.
+    """
+
     rimanente: int
     somma: int
     aperta: bool
-    """Whether its order still takes pieces (IN ATTESA)."""
 
 
 @dataclass

@@ -178,7 +178,6 @@ def _lock(
     book = rules.Book(
         linee={
             (line.ordine_id, line.pezzo_id): rules.Line(
-                id=line.pk,
                 rimanente=line.quantita_rimanente,
                 somma=line.prodotti_us,
                 aperta=orders[line.ordine_id][0],

@@ -39,10 +39,8 @@ def book(*lines, fittizi=(), stock=None):
     """Pieces F (forged) and C (machined); ``lines`` as (order, piece, remaining[, open])."""
     return Book(
         linee={
-            (order, piece): Line(
-                id=number, rimanente=remaining, somma=0, aperta=not closed or closed[0]
-            )
-            for number, (order, piece, remaining, *closed) in enumerate(lines, 1)
+            (order, piece): Line(rimanente=remaining, somma=0, aperta=not closed or closed[0])
+            for order, piece, remaining, *closed in lines
         },
         somme_magazzino=dict(stock or {}),
         fasi_finali={"F": "forgiatura", "C": "cnc"},

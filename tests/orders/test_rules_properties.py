@@ -20,7 +20,6 @@ FICTITIOUS = 3
 
 lines = st.builds(
     Line,
-    id=st.just(0),
     rimanente=st.integers(0, 20),
     somma=st.integers(0, 10**10),
     aperta=st.booleans(),

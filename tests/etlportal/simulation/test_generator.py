@@ -84,12 +84,9 @@ class TestCycles:
 def given_by(simulation):
     """Pieces that the portal's own counting gives to each order line, and the surplus."""
     lines = {
-        (order.id_ordine, piece): Line(n, quantity, 0, aperta=True)
-        for n, (order, piece, quantity) in enumerate(
-            (order, piece, quantity)
-            for order in simulation.ordini
-            for piece, quantity in order.linee
-        )
+        (order.id_ordine, piece): Line(quantity, 0, aperta=True)
+        for order in simulation.ordini
+        for piece, quantity in order.linee
     }
     pieces = simulation.plant.piece_by_code()
     book = Book(lines, {}, {code: piece.fase_finale for code, piece in pieces.items()})
