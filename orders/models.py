@@ -116,6 +116,12 @@ class Ordine(models.Model):
     def __str__(self) -> str:
         return f"{self.pk}"
 
+    @property
+    def known_state(self) -> StatoOrdine | None:
+        """The state whatever its case, as the database compares it: other programs write it too."""
+        text = self.stato.strip().upper()
+        return StatoOrdine(text) if text in list(StatoOrdine) else None
+
 
 class PezzoOrdineQuerySet(models.QuerySet["PezzoOrdine"]):
     def waiting(self) -> Self:

@@ -6,18 +6,17 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.columns import Column
 from orders import services
-from orders.admin.columns import progress, state_of, table
 from orders.models import MovimentoMagazzino, Ordine, PezzoOrdine
 from production.vocabulary import StatoOrdine
 
@@ -30,7 +29,7 @@ def stock_is_finished() -> bool:
     return settings.MAGAZZINO_CONTENUTO == "finiti"
 
 
-# --- Acts: a page that says what will happen and asks for the reason -----------------------
+# --- A page that says what will happen and asks for the reason -----------------------------
 
 
 class ReasonForm(forms.Form):
@@ -49,17 +48,42 @@ class CountForm(ReasonForm):
     field_order = ("contati", "motivo")
 
 
-def act_page(
-    model_admin: admin.ModelAdmin, request: HttpRequest, row: Model, **context: Any
-) -> TemplateResponse:
-    """``context``: title, explanation, button, form, and table if there is one."""
-    shared = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, "row": row}
-    return TemplateResponse(request, "admin/orders/act.html", {**shared, **context})
+def ask_and_do(
+    model_admin: admin.ModelAdmin,
+    request: HttpRequest,
+    row: Model,
+    form: ReasonForm,
+    do: Callable[..., tuple[str, Any]],
+    **page: Any,
+) -> HttpResponse:
+    """Asks on a page of its own; with the answer, does the act and goes back to the row.
+
+    ``do`` gets the form's answers and returns what is recorded and what is told; it may raise
+    ``services.RefusedAct``. ``page``: title, explanation, button, and table if there is one.
+    """
+    if not form.is_valid():
+        shared = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
+        context = {**shared, "row": row, "form": form, **page}
+        return TemplateResponse(request, "admin/orders/act.html", context)
+    try:
+        with transaction.atomic(using=services.ALIAS):
+            recorded, told = do(**form.cleaned_data)
+            # Before MySQL commits: what cannot be written in the audit trail is not done.
+            sentence = f"{recorded} Motivo: {form.cleaned_data['motivo']}"
+            model_admin.log_change(request, row, sentence)
+    except services.RefusedAct as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, told)
+    return redirect(f"admin:orders_{model_admin.opts.model_name}_change", row.pk)
+
+
+# --- The acts on an order ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class OrderAct:
-    """``call(order number, reason, user)`` does it; raises ``services.RefusedAct``."""
+    """``call(order number, reason=…, user=…)`` does it; raises ``services.RefusedAct``."""
 
     name: str
     from_state: StatoOrdine
@@ -69,24 +93,10 @@ class OrderAct:
     explanation: Callable[[], Any]
     returned: Any
     pieces: Callable[[PezzoOrdine], int]
-    call: Callable[[int, str, str], None]
+    call: Callable[..., None]
 
     def fits(self, order: Ordine) -> bool:
-        return state_of(order) == self.from_state and not order.fittizio
-
-
-def _cancel(order_id: int, reason: str, user: str) -> None:
-    services.cancel_order(
-        order_id,
-        reason=reason,
-        user=user,
-        now=timezone.now(),
-        returns_stock=stock_is_finished(),
-    )
-
-
-def _reopen(order_id: int, reason: str, user: str) -> None:
-    services.reopen_order(order_id, reason=reason, user=user, now=timezone.now())
+        return order.known_state == self.from_state and not order.fittizio
 
 
 def _what_cancelling_does() -> Any:
@@ -101,52 +111,34 @@ def _what_cancelling_does() -> Any:
     )
 
 
-def _what_reopening_does() -> Any:
-    return _(
-        "L'ordine torna in attesa. Riprende dal magazzino i pezzi che aveva reso, se ci sono "
-        "ancora; gli altri sono da produrre di nuovo."
-    )
-
-
 CANCEL = OrderAct(
     name="annulla",
-    from_state=Ordine.Stato.IN_ATTESA,
+    from_state=StatoOrdine.IN_ATTESA,
     title=_("Annulla ordine"),
     done=_("Ordine %(order)s annullato."),
     recorded="Ordine annullato.",
     explanation=_what_cancelling_does,
     returned=_("tornano in magazzino"),
-    pieces=lambda line: (
-        line.quantita_totale - line.quantita_rimanente if stock_is_finished() else 0
+    pieces=lambda line: line.fatti if stock_is_finished() else 0,
+    call=lambda order, **by: services.cancel_order(
+        order, now=timezone.now(), returns_stock=stock_is_finished(), **by
     ),
-    call=_cancel,
 )
 REOPEN = OrderAct(
     name="riapri",
-    from_state=Ordine.Stato.ANNULLATO,
+    from_state=StatoOrdine.ANNULLATO,
     title=_("Riapri ordine"),
     done=_("Ordine %(order)s riaperto: è di nuovo in attesa."),
     recorded="Ordine riaperto.",
-    explanation=_what_reopening_does,
+    explanation=lambda: _(
+        "L'ordine torna in attesa. Riprende dal magazzino i pezzi che aveva reso, se ci sono "
+        "ancora; gli altri sono da produrre di nuovo."
+    ),
     returned=_("da riprendere dal magazzino"),
     pieces=lambda line: line.to_take_back,
-    call=_reopen,
+    call=lambda order, **by: services.reopen_order(order, now=timezone.now(), **by),
 )
 ORDER_ACTS = (CANCEL, REOPEN)
-
-
-def lines_table(lines: QuerySet[PezzoOrdine], act: OrderAct) -> dict[str, Any]:
-    def made(line: PezzoOrdine) -> SafeString:
-        return progress(line.quantita_totale - line.quantita_rimanente, line.quantita_totale)
-
-    columns = (
-        Column("pezzo", _("pezzo"), lambda line: str(line.pezzo)),
-        Column("fatti", _("fatti / ordinati"), made),
-        Column("pezzi", act.returned, act.pieces),
-    )
-    return table(_("Righe"), columns, lines, empty=_("L'ordine non ha righe."))
-
-
 # --- Making an order -----------------------------------------------------------------------
 
 

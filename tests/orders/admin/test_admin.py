@@ -16,7 +16,8 @@ from django_q.models import OrmQ
 from etlportal.models import VoceAudit
 from ingestion.models import EsecuzioneEtl
 from orders import services
-from orders.admin.columns import LAST_ROWS, state_badge
+from orders.admin.movements import LAST_ROWS
+from orders.admin.orders import state_badge
 from orders.models import (
     Cliente,
     Magazzino,

@@ -1,0 +1,123 @@
+"""By what orders, stock and movements are filtered in the admin."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from etlportal.lists.filters import (
+    DateRangeFilter,
+    GivenTextFilter,
+    TextFilter,
+    matching,
+    row_number,
+)
+from orders.models import Cliente
+from production.admin.filters import PezzoFilter
+
+
+class NumberFilter(TextFilter):
+    """Rows whose foreign key ``lookup`` is the number written."""
+
+    hint = _("numero")
+    lookup: str
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        number = row_number(self.text)
+        return queryset.none() if number is None else queryset.filter(**{self.lookup: number})
+
+
+class OrdineFilter(NumberFilter):
+    title = _("ordine")
+    parameter = "ordine"
+    lookup = "ordine_id"
+
+
+class GivenMagazzinoFilter(GivenTextFilter, NumberFilter):
+    title = _("magazzino")
+    parameter = "magazzino"
+    lookup = "magazzino_id"
+
+
+class GivenClienteFilter(GivenTextFilter, NumberFilter):
+    title = _("numero del cliente")
+    parameter = "id_cliente"
+    lookup = "cliente_id"
+
+
+class GivenEsecuzioneFilter(GivenTextFilter, NumberFilter):
+    title = _("esecuzione")
+    parameter = "esecuzione"
+    lookup = "esecuzione"
+
+
+class ClienteFilter(TextFilter):
+    title = _("cliente")
+    parameter = "cliente"
+    hint = _("nome o partita IVA")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        customers = matching(Cliente.objects.order_by(), self.text, ("nome", "partita_iva"))
+        return queryset.filter(cliente__in=customers)
+
+
+class DataInizioFilter(DateRangeFilter):
+    title = _("data di inizio")
+    field = "data_inizio"
+
+
+class DataFineFilter(DateRangeFilter):
+    title = _("data di fine")
+    field = "data_fine"
+
+
+class MovimentoFilter(DateRangeFilter):
+    title = _("data")
+    field = "creato_il"
+
+
+class ScortaPezzoFilter(PezzoFilter):
+    lookup = "magazzino__pezzo"
+
+
+class AttenzioneFilter(admin.SimpleListFilter):
+    """Waiting orders that the start page counts."""
+
+    title = _("attenzione")
+    parameter_name = "attenzione"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [
+            ("ritardo", _("In ritardo")),
+            ("quasi", _("Quasi completi")),
+            ("senza_righe", _("Vuoti")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        match self.value():
+            case "ritardo":
+                return queryset.late(timezone.localdate(), settings.ORDINI_IN_RITARDO_GIORNI)
+            case "quasi":
+                return queryset.nearly_done()
+            case "senza_righe":
+                return queryset.without_lines()
+        return queryset
+
+
+class SottoScortaFilter(admin.SimpleListFilter):
+    title = _("scorta")
+    parameter_name = "scorta"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("sotto", _("Sotto la scorta minima"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        return queryset.below_minimum() if self.value() == "sotto" else queryset
