@@ -1,8 +1,5 @@
 """The jobs of this app: what the queue, the timetable and the commands carry out."""
 
-from datetime import timedelta
-from typing import Any
-
 from django.conf import settings
 
 from ingestion.models import EsecuzioneEtl
@@ -10,21 +7,13 @@ from ingestion.reception import purge
 from ingestion.runs.job import Job, register
 from ingestion.runs.running import run_queued
 from ingestion.transfer import outcomes, pipeline
-from ingestion.transfer.records import Limits
 from ingestion.watch.verification import Verification
+from production.fields import Limits
 
 
 def transfer_options(limit: int | None = None) -> pipeline.Options:
     """The transfer's options from the settings; ``limit``: at most so many rows."""
-    values: dict[str, Any] = settings.PLAUSIBILITY_LIMITS
-    limits = Limits(
-        peso_max=values["peso_max"],
-        temperatura_min=values["temperatura_min"],
-        temperatura_max=values["temperatura_max"],
-        pezzi_ora_max=values["pezzi_ora_max"],
-        durata_max=timedelta(hours=float(values["durata_max_ore"])),
-        tolleranza_futuro=timedelta(minutes=values["tolleranza_futuro_minuti"]),
-    )
+    limits = Limits.of_settings(settings.PLAUSIBILITY_LIMITS)
     return pipeline.Options(limits, settings.TRANSFER_BATCH_SIZE, limit)
 
 

@@ -15,12 +15,13 @@ from ingestion.models import RawOperazione
 from ingestion.transfer.build import pezzi_prodotti
 from ingestion.transfer.load import ids_by_uid
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import Limits, MasterData, RawRecord
-from ingestion.transfer.rules import NO_LIMITS, judge
+from ingestion.transfer.records import RawRecord
+from ingestion.transfer.rules import judge
 from orders import rules
 from orders.counting.chunk import PRODUCTION_COLUMNS, uncounted
 from orders.models import Ordine, PezzoOrdine
 from orders.rules import PIECE, Production
+from production.fields import NO_LIMITS, Limits, MasterData
 from production.models import Pezzo
 
 MAX_LINES = 5

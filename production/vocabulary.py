@@ -9,9 +9,12 @@ from enum import StrEnum
 from typing import Self
 
 
-def _(label: str) -> str:
-    """Marks a label for makemessages; the reader's language is chosen where it is shown."""
-    return label
+def gettext_noop(text: str) -> str:
+    """Marks a text for makemessages; the reader's language is chosen where it is shown."""
+    return text
+
+
+_ = gettext_noop
 
 
 class Word(StrEnum):

@@ -13,8 +13,9 @@ from etlportal.audit.record import Actor
 from etlportal.models import VoceAudit
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.runs.start import this_process
-from ingestion.transfer.records import MasterData, PieceLimits, RawRecord
+from ingestion.transfer.records import RawRecord
 from orders.models import Ordine
+from production.fields import MasterData, PieceLimits
 from production.models import Macchinario, Operatore, Pezzo
 
 RECEIVED_AT = datetime(2024, 12, 20, 12, 0, tzinfo=UTC)

@@ -14,8 +14,8 @@ from etlportal.simulation.work import MOST_ORDERS, SimulatedOrder, first_number
 from ingestion.models import LottoRicevuto, RawOperazione
 from ingestion.transfer.load import ids_by_uid
 from ingestion.transfer.master_data import load_master_data
-from ingestion.transfer.records import Limits
 from orders.models import Cliente, Ordine, PezzoOrdine
+from production.fields import Limits
 from production.models import AnomaliaOperazione, Pezzo, TipoFermo
 from production.vocabulary import ClasseFermo, OrigineAnomalia
 

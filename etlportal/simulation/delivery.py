@@ -14,8 +14,8 @@ from etlportal.simulation.faults import Record
 from etlportal.simulation.generator import Batch, Simulation
 from etlportal.simulation.work import WaitingLine
 from ingestion.reception import store
-from ingestion.transfer.records import Limits
 from orders.next_lines import next_lines
+from production.fields import Limits
 
 SENDER = "simula"
 TIMEOUT_SECONDS = 120

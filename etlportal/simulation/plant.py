@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ingestion.transfer.records import Limits, PieceLimits
+from production.fields import Limits, PieceLimits
 
 # °C over all forgings of the plant: a mix of pieces, each hot in its own way.
 MEAN_TEMPERATURE = 990.0

@@ -9,7 +9,7 @@ from typing import Any
 
 from etlportal.simulation.evaluation import Evaluation, Score
 from etlportal.simulation.generator import Batch, Simulation
-from ingestion.transfer.timestamps import PLANT_TIME_ZONE
+from production.timestamps import PLANT_TIME_ZONE
 
 LISTED = 20
 

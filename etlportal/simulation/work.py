@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from etlportal.simulation.plant import SimulatedPiece, SimulatedPlant, demand
-from ingestion.transfer.timestamps import utc_to_plant
+from production.timestamps import utc_to_plant
 
 CYCLE = timedelta(minutes=10)
 CYCLES_PER_HOUR = 6  # and so a rate of r pieces/hour makes r sixths of a piece in a cycle

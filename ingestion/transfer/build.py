@@ -9,10 +9,11 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from ingestion.transfer.records import CleanRecord, Finding, MasterData, PieceLimits, Verdict
-from ingestion.transfer.rules import CNC, FORGIATURA, NO_LIMITS, is_outside
-from ingestion.transfer.timestamps import utc_to_plant
+from ingestion.transfer.records import CleanRecord, Finding, Verdict
 from production.catalogue import AnomaliaId
+from production.fields import NO_LIMITS, MasterData, PieceLimits, Range
+from production.timestamps import utc_to_plant
+from production.vocabulary import EsitoForgiatura, TipoOperazione
 
 OPERAZIONI_COLUMNS = (
     "raw_uid",
@@ -39,11 +40,6 @@ FORGIATURA_COLUMNS = (
 )
 CNC_COLUMNS = ("numero_pezzi_ora", "tipo_fermo", "pezzi_prodotti")
 ANOMALIE_COLUMNS = ("id_anomalia", "note", "campo", "valore_ricevuto", "origine")
-
-# Stored values of production.models.Esito.
-CONFORME = "CONFORME"
-FUORI_SPECIFICA = "FUORI_SPECIFICA"
-NON_VALUTABILE = "NON_VALUTABILE"
 
 # Far more digits than any measure has. Cutting what lies beyond them keeps a later rounding
 # half up right; rounding twice would not.
@@ -95,9 +91,9 @@ def build(uid: UUID, verdict: Verdict, master: MasterData) -> LoadRow:
     """Date-times become naive plant time, as MySQL stores them; measures become floats."""
     record, findings = verdict
     forgiatura = cnc = None
-    if record.tipo_operazione == FORGIATURA:
+    if record.tipo_operazione == TipoOperazione.FORGIATURA:
         forgiatura = _build_forgiatura(record, findings, master)
-    elif record.tipo_operazione == CNC:
+    elif record.tipo_operazione == TipoOperazione.CNC:
         cnc = (record.numero_pezzi_ora, record.tipo_fermo, pezzi_prodotti(record))
     anomalie = [
         (finding.id_anomalia, finding.note, finding.campo, finding.valore, finding.origine)
@@ -166,17 +162,16 @@ def deviation(
     return rounded(nominal, column), rounded(scarto, column), pct
 
 
-def esito(peso: Decimal | None, temperatura: Decimal | None, spec: PieceLimits) -> str:
+def esito(peso: Decimal | None, temperatura: Decimal | None, spec: PieceLimits) -> EsitoForgiatura:
     """FUORI_SPECIFICA if a measure breaks any limit; CONFORME only if nothing is missing."""
-    if peso is not None and is_outside(peso, spec.peso_min, spec.peso_max):
-        return FUORI_SPECIFICA
-    if temperatura is not None and is_outside(
-        temperatura, spec.temperatura_min, spec.temperatura_max
-    ):
-        return FUORI_SPECIFICA
+    if peso is not None and not Range(spec.peso_min, spec.peso_max).holds(peso):
+        return EsitoForgiatura.FUORI_SPECIFICA
+    allowed = Range(spec.temperatura_min, spec.temperatura_max)
+    if temperatura is not None and not allowed.holds(temperatura):
+        return EsitoForgiatura.FUORI_SPECIFICA
     if peso is None or temperatura is None or None in spec:
-        return NON_VALUTABILE
-    return CONFORME
+        return EsitoForgiatura.NON_VALUTABILE
+    return EsitoForgiatura.CONFORME
 
 
 def pezzi_prodotti(record: CleanRecord) -> Decimal | None:

@@ -1,6 +1,6 @@
 """Master data of the plant, loaded once per run."""
 
-from ingestion.transfer.records import MasterData, PieceLimits
+from production.fields import MasterData, PieceLimits
 from production.models import Anomalia, Macchinario, Operatore, Operazione, Pezzo, TipoFermo
 
 

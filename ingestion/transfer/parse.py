@@ -4,19 +4,15 @@ A field that cannot be read becomes an ``Unreadable`` value instead of an except
 all errors of a record come out in one pass. Nothing is judged here.
 """
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, SkipValidation
+from pydantic import PlainValidator, SkipValidation
 
-from ingestion.transfer.numbers import as_integer, read_integer, read_number
-from ingestion.transfer.records import DoubleHour, RawRecord, Unreadable
-from ingestion.transfer.text import as_text, present, read_word, shorten
-from ingestion.transfer.timestamps import read_timestamp
+from ingestion.transfer.records import RawRecord
+from production.fields import Record
+from production.reading import MAX_ELEMENTS, as_integer, as_text, present, shorten
 
 CAMPO_LENGTH = 50  # anomalia_operazione.campo
-MAX_ELEMENTS = 100  # of a list inside a record; no machine declares more at once
 
 
 class Declared(NamedTuple):
@@ -69,34 +65,17 @@ def _read_avviso(value: Any) -> Avviso:
     )
 
 
-Code = Annotated[str | None, PlainValidator(present)]
-Word = Annotated[str | None, PlainValidator(read_word)]
-Number = Annotated[Decimal | Unreadable | None, PlainValidator(read_number)]
-Integer = Annotated[int | Unreadable | None, PlainValidator(read_integer)]
-Timestamp = Annotated[datetime | DoubleHour | Unreadable | None, PlainValidator(read_timestamp)]
-
-
-class ParsedRecord(BaseModel):
-    """A record with its fields read; None = missing. ``raw`` is the record as received."""
-
-    model_config = ConfigDict(frozen=True)
+class ParsedRecord(Record):
+    """What is judged of a record, and beside it what came with it. ``raw``: as received."""
 
     raw: SkipValidation[RawRecord]
-    id_ordine: Integer
-    codice_pezzo: Code
-    codice_macchinario: Code
-    codice_operatore: Code
-    timestamp_inizio: Timestamp
-    timestamp_fine: Timestamp
-    tipo_operazione: Word
-    peso_effettivo: Number
-    temperatura_effettiva: Number
-    numero_pezzi_ora: Integer
-    tipo_fermo: Word
     anomalia: Annotated[Declared, PlainValidator(read_declared)]
     avvisi: Annotated[tuple[Avviso, ...], PlainValidator(read_avvisi)]
 
 
+READ = (*RawRecord._fields[3:], "raw")  # all but what the portal gave the record itself
+
+
 def parse(raw: RawRecord) -> ParsedRecord:
     """Reads every field of the record; never raises for what a field may hold."""
-    return ParsedRecord.model_validate(raw._asdict() | {"raw": raw})
+    return ParsedRecord.model_validate(dict(zip(READ, (*raw[3:], raw), strict=True)))

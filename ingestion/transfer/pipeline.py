@@ -23,9 +23,10 @@ from ingestion.transfer.load import ids_by_uid, load
 from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.outcomes import Refusal
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import Limits, MasterData, RawRecord
+from ingestion.transfer.records import RawRecord
 from ingestion.transfer.rules import judge
-from ingestion.transfer.timestamps import utc_to_plant
+from production.fields import Limits, MasterData
+from production.timestamps import utc_to_plant
 
 logger = logging.getLogger("etl")
 

@@ -16,10 +16,10 @@ from django.db.models import Count, F, Q, Sum
 from ingestion.models import Eliminazione, LottoRicevuto, RawOperazione
 from ingestion.transfer.build import REPEATED_ON_FORGIATURA, pezzi_prodotti
 from ingestion.transfer.parse import ParsedRecord, parse
-from ingestion.transfer.records import CleanRecord, DoubleHour, RawRecord
-from ingestion.transfer.timestamps import utc_to_plant
+from ingestion.transfer.records import CleanRecord, RawRecord
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, TipoFermo
+from production.timestamps import DoubleHour, utc_to_plant
 from production.vocabulary import EsitoForgiatura, OrigineAnomalia, TipoOperazione
 
 CHUNK = 2000
@@ -213,15 +213,10 @@ def _incoherent_forging(
         yield "id_anomalia non è la prima di 2, 3, 102, 103."
 
 
-UNTIMED = CleanRecord(None, None, None, None, None, None, None, None)
-
-
 def _incoherent_machining(
     parsed: ParsedRecord, stored: dict[str, Any], kinds: set[int], words: dict[str, str]
 ) -> Iterator[str]:
-    record = UNTIMED._replace(
-        durata=stored["durata"], numero_pezzi_ora=stored["cnc__numero_pezzi_ora"]
-    )
+    record = CleanRecord(durata=stored["durata"], numero_pezzi_ora=stored["cnc__numero_pezzi_ora"])
     if stored["cnc__pezzi_prodotti"] != pezzi_prodotti(record):
         yield "I pezzi prodotti non sono pezzi/ora per durata."
     word, stop = parsed.tipo_fermo, stored["cnc__tipo_fermo_id"]

@@ -28,6 +28,7 @@ from orders.models import (
 from orders.rules import Booking, Counted, Production
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, Pezzo
+from production.sentences import BLANKS_MISSING, ITALIAN, SURPLUS
 from production.vocabulary import EsitoConteggio, OrigineAnomalia, StatoOrdine
 
 logger = logging.getLogger("etl")
@@ -246,8 +247,7 @@ def _raise_anomalies(counted: Iterable[Counted], now: datetime) -> int:
             row,
             AnomaliaId.SOVRAPPRODUZIONE,
             row.eccedenza,
-            f"{'Un pezzo' if row.eccedenza == 1 else f'{row.eccedenza} pezzi'} in più: l'ordine "
-            f"{row.id_ordine} non ne chiedeva altri; al magazzino.",
+            ITALIAN.say(SURPLUS, pieces=row.eccedenza, order=row.id_ordine),
         )
         for row in counted
         if row.eccedenza and row.id_ordine is not None
@@ -257,7 +257,7 @@ def _raise_anomalies(counted: Iterable[Counted], now: datetime) -> int:
             row,
             AnomaliaId.SCORTA_INSUFFICIENTE,
             row.mancanti,
-            f"Per il pezzo {row.codice_pezzo} in magazzino mancavano grezzi: {row.mancanti}.",
+            ITALIAN.say(BLANKS_MISSING, piece=row.codice_pezzo or "", pieces=row.mancanti),
         )
         for row in counted
         if row.mancanti

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db.models import Max, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from ingestion.transfer.timestamps import utc_to_plant
 from orders.models import MovimentoProduzione, Ordine, PezzoOrdine, nothing_left
+from production.timestamps import utc_to_plant
 from production.vocabulary import StatoOrdine
 
 

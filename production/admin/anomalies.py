@@ -31,10 +31,11 @@ from production.admin.filters import (
 from production.admin.provenance import ProvenanceMixin, Step
 from production.anomalies import chart as anomaly_chart
 from production.anomalies import pages as anomaly_pages
-from production.anomalies import words as anomaly_words
 from production.anomalies import work as anomaly_work
 from production.anomalies.pages import PAGES, ActPage, NoteForm
+from production.anomalies.reason import reason
 from production.anomalies.work import Seen
+from production.fields import Limits
 from production.models import AnomaliaOperazione
 
 LIST = "admin:production_anomaliaoperazione_changelist"
@@ -109,10 +110,10 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
     # --- What is shown ---
 
     def panels(self, request: HttpRequest, row: AnomaliaOperazione) -> dict[str, Any]:
-        limits = settings.PLAUSIBILITY_LIMITS
+        limits = Limits.of_settings(settings.PLAUSIBILITY_LIMITS)
         return {
             **super().panels(request, row),
-            "sentence": anomaly_words.sentence(row, limits),
+            "sentence": reason(row, limits),
             "chart": anomaly_chart.chart(row, limits),
             "history": anomaly_pages.history(row),
             "acts": self.acts_on(request, row),

@@ -1,6 +1,6 @@
 """The value of an anomaly among the last ones of its piece, with the limits that it has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from etlportal.lists.columns import EMPTY, plant_time
 from etlportal.lists.drawing import BASELINE, Chart, Key, Plot, Table
-from production.anomalies.measures import IMPLAUSIBLE, MEASURES, Measure, number_in, readable
+from production.anomalies.reason import shown
+from production.fields import IMPLAUSIBLE, MEASURES, Limits, Measure
 from production.models import AnomaliaOperazione, Operazione, Pezzo
+from production.reading import Unreadable
 
 SHOWN = 50
 # Operations looked at to find so many that were measured: a sensor may be silent for long.
@@ -30,12 +32,12 @@ class Point(NamedTuple):
     valore: Decimal | None
 
 
-def chart(row: AnomaliaOperazione, limits: Mapping[str, Any]) -> Chart | None:
+def chart(row: AnomaliaOperazione, limits: Limits) -> Chart | None:
     """None for an anomaly that is about no measure. ``limits``: plausibility (settings)."""
     measure = MEASURES.get(row.anomalia_id)
     if measure is None:
         return None
-    title = _("%(label)s: le ultime lavorazioni del pezzo") % {"label": measure.label}
+    title = _("%(label)s: le ultime lavorazioni del pezzo") % {"label": _(measure.label)}
     pezzo = row.operazione.pezzo
     if pezzo is None:
         return Chart(title, empty=_("L'operazione non ha un pezzo con cui confrontarla."))
@@ -79,7 +81,8 @@ def value_of(row: AnomaliaOperazione, measure: Measure) -> Decimal | None:
     """What is stored; of a value that could not be true, what was received, if it is a number."""
     stored = measure.stored(row.operazione)
     if stored is None and row.anomalia_id in IMPLAUSIBLE:
-        return number_in(row.valore_ricevuto)
+        value = measure.read(row.valore_ricevuto)
+        return None if value is None or isinstance(value, Unreadable) else Decimal(value)
     return stored
 
 
@@ -87,23 +90,23 @@ def _measured(rows: Any, measure: Measure, number: int) -> list[Point]:
     """The newest measured operations, newest first."""
     keys = list(rows.order_by("-pk").values_list("pk", flat=True)[:LOOKED_AT])
     found = (
-        Operazione.objects.filter(pk__in=keys, **{f"{measure.path}__isnull": False})
+        Operazione.objects.filter(pk__in=keys, **{f"{measure.column}__isnull": False})
         .order_by("-pk")
-        .values_list("pk", "timestamp_inizio", measure.path)[:number]
+        .values_list("pk", "timestamp_inizio", measure.column)[:number]
     )
-    return [Point(pk, inizio, measure.read(value)) for pk, inizio, value in found]
+    return [Point(pk, inizio, measure.in_unit(value)) for pk, inizio, value in found]
 
 
 def _limits_of(
-    row: AnomaliaOperazione, measure: Measure, pezzo: Pezzo, limits: Mapping[str, Any]
+    row: AnomaliaOperazione, measure: Measure, pezzo: Pezzo, limits: Limits
 ) -> list[tuple[Key, Decimal]]:
     """Those of the piece; those of plausibility too, where the anomaly is about them."""
-    ranges = [("limit", _("limite del pezzo: %(value)s"), measure.piece_range(pezzo))]
-    if row.anomalia_id in IMPLAUSIBLE or measure.piece is None:
+    ranges = [("limit", _("limite del pezzo: %(value)s"), measure.allowed(pezzo))]
+    if row.anomalia_id in IMPLAUSIBLE or measure.specification is None:
         words = _("limite di plausibilità: %(value)s")
-        ranges.append(("limit-plausible", words, measure.plausible_range(limits)))
+        ranges.append(("limit-plausible", words, measure.plausible(limits)))
     return [
-        (Key(kind, "", words % {"value": measure.shown(value)}, "┅"), value)
+        (Key(kind, "", words % {"value": shown(value, measure.unit)}, "┅"), value)
         for kind, words, both in ranges
         for value in both
         if value is not None
@@ -119,12 +122,12 @@ def _table(own: Point, measure: Measure, points: Sequence[Point]) -> Table:
                 point.id_operazione,
             ),
             plant_time(point.inizio),
-            EMPTY if point.valore is None else measure.shown(point.valore),
+            EMPTY if point.valore is None else shown(point.valore, measure.unit),
             _("sì") if point is own else "",
         ]
         for point in reversed(points)
     ]
-    headers = [_("Operazione"), _("Inizio"), str(measure.label), _("Questa anomalia")]
+    headers = [_("Operazione"), _("Inizio"), _(measure.label), _("Questa anomalia")]
     return Table(headers, rows)
 
 
@@ -140,7 +143,7 @@ def _drawing(
     low, high = axis(points, own, [value for _key, value in limits])
     plot = Plot(WIDTH, HEIGHT, _label(own, measure, points), **ROOM)
     decimals = 0 if high - low >= 20 else 1 if high - low >= 2 else 2
-    y = plot.upwards(low, high, lambda value: readable(round(value, decimals)))
+    y = plot.upwards(low, high, lambda value: shown(round(value, decimals)))
     for key, value in limits:
         if low <= value <= high:
             plot.across(key.kind, y(value))
@@ -149,7 +152,7 @@ def _drawing(
         if point.valore is None:
             continue
         at = x(place + 0.5), y(min(max(point.valore, low), high))
-        hint = f"{point.id_operazione}: {measure.shown(point.valore)}"
+        hint = f"{point.id_operazione}: {shown(point.valore, measure.unit)}"
         if point is own:
             _diamond(plot, *at, hint, _sign(point.valore, low, high))
         else:
@@ -167,14 +170,14 @@ def axis(points: Sequence[Point], own: Point, limits: Sequence[Decimal]) -> tupl
         if not shown or min(shown) - reach <= own.valore <= max(shown) + reach:
             shown.append(own.valore)
     low, high = min(shown), max(shown)
-    margin = (high - low) * MARGIN or Decimal(1)
+    margin = (high - low) * MARGIN or max(abs(high), Decimal(1)) * MARGIN
     return low - margin, high + margin
 
 
 def _sign(value: Decimal, low: Decimal, high: Decimal) -> str:
     """The value, with an arrow where it lies beyond the edge at which it is drawn."""
     arrow = "↑ " if value > high else "↓ " if value < low else ""
-    return f"{arrow}{readable(value)}"
+    return f"{arrow}{shown(value)}"
 
 
 def _diamond(plot: Plot, x: float, y: float, hint: str, sign: str) -> None:
@@ -189,10 +192,8 @@ def _diamond(plot: Plot, x: float, y: float, hint: str, sign: str) -> None:
 
 def _label(own: Point, measure: Measure, points: Sequence[Point]) -> str:
     values = [point.valore for point in points if point.valore is not None and point is not own]
-    told = {
-        "label": measure.label,
-        "value": _("valore non leggibile") if own.valore is None else measure.shown(own.valore),
-    }
+    value = None if own.valore is None else shown(own.valore, measure.unit)
+    told = {"label": _(measure.label), "value": value or _("valore non leggibile")}
     if not values:
         return _("%(label)s di questa anomalia: %(value)s.") % told
     return _(
@@ -201,6 +202,6 @@ def _label(own: Point, measure: Measure, points: Sequence[Point]) -> str:
     ) % {
         **told,
         "number": len(values),
-        "least": measure.shown(min(values)),
-        "most": measure.shown(max(values)),
+        "least": shown(min(values), measure.unit),
+        "most": shown(max(values), measure.unit),
     }

@@ -7,9 +7,9 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from ingestion.runs.listing import iso
-from ingestion.transfer.timestamps import PLANT_TIME_ZONE
 from ingestion.watch import health
 from production.models import AnomaliaOperazione, Operazione
+from production.timestamps import PLANT_TIME_ZONE
 from tests.builders import make_esecuzione, make_ordine, make_raw_operazione
 from tests.commands import as_json, manage
 

@@ -13,7 +13,7 @@ from ingestion.runs import running
 from ingestion.runs.lease import finish
 from ingestion.runs.running import carry_out, run_queued, run_scheduled
 from ingestion.runs.start import RunAlreadyActive
-from ingestion.transfer.records import Limits
+from production.fields import Limits
 from tests.builders import make_active_esecuzione, make_esecuzione, make_raw_operazioni
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)

@@ -9,9 +9,9 @@ import pytest
 from django.db import connections
 
 from ingestion.models import RawOperazione
-from ingestion.transfer.records import Limits
 from orders.models import Ordine, PezzoOrdine
 from orders.next_lines import FICTITIOUS_QUANTITY, FIRST_PAGE, MAX_LINES, next_lines
+from production.fields import Limits
 from production.models import Pezzo
 from tests.builders import make_raw_operazione
 from tests.orders.builders import (

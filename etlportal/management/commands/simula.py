@@ -25,8 +25,8 @@ from etlportal.simulation.report import (
 from etlportal.simulation.truth import NotATruth, ending, heading, read_truth
 from etlportal.simulation.work import MOST_ORDERS
 from ingestion import jobs
-from ingestion.transfer.timestamps import FIRST_YEAR, PLANT_TIME_ZONE
 from production.models import Anomalia
+from production.timestamps import FIRST_YEAR, PLANT_TIME_ZONE
 
 MAX_SEED = 10**12
 HOURS_PER_ORDER = 2

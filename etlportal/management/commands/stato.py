@@ -8,10 +8,10 @@ from django.utils import timezone
 from etlportal.management.base import PortalCommand
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.listing import as_json, iso
-from ingestion.transfer.timestamps import PLANT_TIME_ZONE
 from ingestion.watch import health, status
 from orders.models import Ordine
 from production.models import AnomaliaOperazione
+from production.timestamps import PLANT_TIME_ZONE
 
 RUNS_SHOWN = 6
 UNKNOWN = -1  # of a count that MySQL alone knows

@@ -9,7 +9,7 @@ from typing import Any
 
 from etlportal.simulation.generator import Batch, Settings, Simulation
 from etlportal.simulation.plant import SimulatedPiece, SimulatedPlant
-from ingestion.transfer.records import PieceLimits
+from production.fields import PieceLimits
 
 FIXTURE = Path(__file__).parents[3] / "production/fixtures/impianto_demo.json"
 START = datetime(2024, 12, 20, 6, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from etlportal.simulation.truth import (
     heading,
     read_truth,
 )
-from ingestion.transfer.records import Limits
+from production.fields import Limits
 from tests.etlportal.simulation.plants import make_simulated_plant
 
 PLANT = make_simulated_plant()

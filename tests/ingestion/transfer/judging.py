@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import Limits
 from ingestion.transfer.rules import judge
+from production.fields import Limits
 from tests.builders import make_cnc_record, make_master_data, make_raw_record
 
 MASTER = make_master_data()

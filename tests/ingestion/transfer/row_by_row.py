@@ -22,8 +22,9 @@ from ingestion.transfer import pipeline
 from ingestion.transfer.build import ANOMALIE_COLUMNS, CNC_COLUMNS, FORGIATURA_COLUMNS, build
 from ingestion.transfer.master_data import load_master_data
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import CleanRecord, Limits, MasterData, RawRecord
+from ingestion.transfer.records import CleanRecord, RawRecord
 from ingestion.transfer.rules import judge
+from production.fields import Limits, MasterData
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
 
 ATTRIBUTES = {"id_anomalia": "anomalia_id", "tipo_fermo": "tipo_fermo_id"}

@@ -23,10 +23,9 @@ from ingestion.transfer.build import (
     rounded,
 )
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import Limits
 from ingestion.transfer.rules import judge
+from production.fields import Limits
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
-from production.vocabulary import EsitoForgiatura
 from tests.builders import (
     UID,
     make_cnc_record,
@@ -160,11 +159,6 @@ def test_decimal_ranges_are_those_of_the_tables(constant, model, column):
     field = model._meta.get_field(column)
     expected = decimal_column(field.max_digits, field.decimal_places)
     assert getattr(build_module, constant) == expected
-
-
-def test_stored_words_are_those_of_the_table():
-    words = {build_module.CONFORME, build_module.FUORI_SPECIFICA, build_module.NON_VALUTABILE}
-    assert words == set(EsitoForgiatura)
 
 
 # --- Times ----------------------------------------------------------------------------------

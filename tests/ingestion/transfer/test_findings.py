@@ -2,8 +2,10 @@
 
 import pytest
 
-from ingestion.transfer.findings import MACCHINA, VALIDAZIONE
+from production.vocabulary import OrigineAnomalia
 from tests.ingestion.transfer.judging import judge_forge, numbers
+
+MACCHINA, VALIDAZIONE = OrigineAnomalia.MACCHINA, OrigineAnomalia.VALIDAZIONE
 
 
 def declared(value):

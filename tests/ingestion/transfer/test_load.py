@@ -11,8 +11,8 @@ from ingestion.transfer import load as load_module
 from ingestion.transfer.build import OPERAZIONI_COLUMNS, build
 from ingestion.transfer.load import LoadMismatch, ids_by_uid, load
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import Limits
 from ingestion.transfer.rules import judge
+from production.fields import Limits
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
 from tests.builders import make_cnc_record, make_master_data, make_raw_record
 

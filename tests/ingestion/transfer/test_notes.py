@@ -3,7 +3,7 @@
 import pytest
 
 from ingestion.transfer.parse import CAMPO_LENGTH
-from ingestion.transfer.text import SHOWN_LENGTH
+from production.reading import SHOWN_LENGTH
 from tests.builders import make_master_data, make_piece_limits, make_raw_record
 from tests.ingestion.transfer.judging import judge_cnc, judge_forge, judged
 

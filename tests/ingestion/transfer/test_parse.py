@@ -6,14 +6,21 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion.transfer.numbers import as_integer, read_integer, read_number
 from ingestion.transfer.parse import Declared, parse, read_avvisi, read_declared
-from ingestion.transfer.records import DoubleHour, Unreadable
-from ingestion.transfer.text import as_text, present, shorten
-from ingestion.transfer.timestamps import (
+from production.reading import (
+    Unreadable,
+    as_integer,
+    as_text,
+    present,
+    read_integer,
+    read_number,
+    shorten,
+)
+from production.timestamps import (
     SKIPPED_HOUR,
     TOO_OLD,
     UNKNOWN_FORM,
+    DoubleHour,
     read_timestamp,
     utc_to_plant,
 )

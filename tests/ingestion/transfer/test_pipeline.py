@@ -26,7 +26,7 @@ from ingestion.runs.start import close_dead, start
 from ingestion.transfer import outcomes, pipeline
 from ingestion.transfer.claim import Span, peek
 from ingestion.transfer.master_data import load_master_data
-from ingestion.transfer.records import Limits
+from production.fields import Limits
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operatore, Operazione
 from tests.builders import (
     ANNA,

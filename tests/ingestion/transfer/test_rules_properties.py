@@ -6,9 +6,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.transfer.findings import VALIDAZIONE
 from ingestion.transfer.parse import CAMPO_LENGTH
-from ingestion.transfer.text import SHOWN_LENGTH, present
+from production.reading import SHOWN_LENGTH, present
+from production.vocabulary import OrigineAnomalia
 from tests.builders import make_raw_record
 from tests.ingestion.transfer.judging import MASTER, judge_cnc, judge_forge, judged
 
@@ -72,7 +72,7 @@ def test_the_same_record_gets_the_same_verdict(raw):
 @given(any_record)
 def test_each_nulled_field_has_exactly_one_anomaly(raw):
     record, found = judged(raw._replace(avvisi=None))
-    ours = [finding.campo for finding in found if finding.origine == VALIDAZIONE]
+    ours = [finding.campo for finding in found if finding.origine == OrigineAnomalia.VALIDAZIONE]
     for campo in SHARED | DETAIL_OF[record.tipo_operazione]:
         is_missing = present(getattr(raw, campo)) is None
         if getattr(record, campo) is not None:

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import Limits
 from ingestion.transfer.rules import judge
-from ingestion.transfer.timestamps import PLANT_TIME_ZONE
+from production.fields import Limits
+from production.timestamps import PLANT_TIME_ZONE
 from tests.builders import make_raw_record
 from tests.ingestion.transfer.judging import MASTER, judge_forge, judged, numbers, utc
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.start import close_dead
-from ingestion.transfer.timestamps import utc_to_plant
 from orders.counting.run import Options, preview
 from orders.models import Magazzino, MovimentoMagazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, Pezzo
+from production.timestamps import utc_to_plant
 from tests.builders import make_ordine
 from tests.orders.builders import (
     make_forgiature,

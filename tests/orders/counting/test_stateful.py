@@ -27,7 +27,6 @@ from hypothesis.stateful import (
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.running import do_work
 from ingestion.runs.start import start
-from ingestion.transfer.timestamps import utc_to_plant
 from orders import services
 from orders.counting.run import Counting, Options
 from orders.invariants import CHECKS
@@ -39,6 +38,7 @@ from orders.models import (
     PezzoOrdine,
 )
 from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione, Pezzo
+from production.timestamps import utc_to_plant
 from tests.builders import make_pezzo
 from tests.orders.builders import (
     NO_LIMITS,

@@ -99,7 +99,8 @@ def test_a_state_of_another_program_is_shown_as_it_is(admin_client: Client, plan
 def test_the_page_says_what_is_wrong_and_draws_it(admin_client: Client, plant: None) -> None:
     row = make_anomalia(make_forgiatura(temperatura_effettiva=1250.0))
     page = admin_client.get(f"{LIST}{row.pk}/change/")
-    assert "Temperatura 1250 °C: il pezzo PZC01 si forgia tra 800 e 1200 °C." in page.text
+    assert "Temperatura 1250 °C fuori specifica per il pezzo «PZC01»" in page.text
+    assert "deve essere tra 800 e 1200 °C." in page.text
     assert '<svg class="drawing" role="img"' in page.text
     assert "<summary>I numeri" in page.text
     assert "Nessuno se n'è ancora occupato." in page.text
@@ -285,7 +286,8 @@ def test_the_english_page(admin_client: Client, plant: None) -> None:
     row = make_anomalia(make_forgiatura(temperatura_effettiva=1250.0))
     admin_client.cookies["django_language"] = "en"
     page = admin_client.get(f"{LIST}{row.pk}/change/").text
-    assert "Temperature 1250 °C: piece PZC01 is forged between 800 and 1200 °C." in page
+    assert "Temperature 1250 °C out of specification for piece «PZC01»" in page
+    assert "it must be between 800 and 1200 °C." in page
     assert "Take" in page
     assert "To deal with" in admin_client.get(LIST).text
     assert builders.Pezzo.objects.count() == 5

@@ -10,7 +10,7 @@ from django.utils.translation import override
 
 from production.anomalies import chart as anomaly_chart
 from production.anomalies.chart import SHOWN, Point, axis, last_points
-from production.anomalies.measures import DURATA, PESO, PEZZI_ORA, TEMPERATURA
+from production.fields import DURATA, MEASURES, Limits
 from production.models import AnomaliaOperazione
 from tests import builders
 from tests.etlportal.test_admin_site import inline_code
@@ -18,7 +18,8 @@ from tests.production.builders import make_anomalia, make_cnc, make_forgiatura
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
-LIMITS = settings.PLAUSIBILITY_LIMITS
+LIMITS = Limits.of_settings(settings.PLAUSIBILITY_LIMITS)
+PESO, TEMPERATURA, PEZZI_ORA = MEASURES[2], MEASURES[3], MEASURES[104]
 
 
 def by_sql(sql: str, *values: object) -> list[tuple]:

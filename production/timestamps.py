@@ -7,18 +7,31 @@ wall clocks, which is wrong across a clock change.
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingestion.transfer.records import DoubleHour, Unreadable
-from ingestion.transfer.text import present
+from production.reading import Unreadable, present
+from production.vocabulary import gettext_noop as _
 
 PLANT_TIME_ZONE = ZoneInfo("Europe/Rome")
 FIRST_YEAR = 2000
 SERIAL_DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet knows no zone
 
-UNKNOWN_FORM = "non è una data con ora riconoscibile"
-TOO_OLD = f"è precedente all'anno {FIRST_YEAR}"
-SKIPPED_HOUR = "cade nell'ora che il passaggio all'ora legale salta"
+UNKNOWN_FORM = _("non è una data con ora riconoscibile")
+TOO_OLD = _("è precedente all'anno 2000")
+SKIPPED_HOUR = _("cade nell'ora che il passaggio all'ora legale salta")
+
+
+class DoubleHour(NamedTuple):
+    """A plant time that the clock shows twice in autumn: both moments, in UTC."""
+
+    first: datetime
+    second: datetime
+
+    def not_before(self, start: datetime | None) -> datetime:
+        """The first moment, or the second if the first comes before ``start``."""
+        return self.second if start is not None and self.first < start else self.first
+
 
 _TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
 _OFFSET = r"[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?"
@@ -43,7 +56,7 @@ def read_timestamp(text: str | None) -> datetime | DoubleHour | Unreadable | Non
         if moment.year < FIRST_YEAR:
             return Unreadable(written, TOO_OLD)
         if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except (ValueError, OverflowError):  # month 13; the year 10000 once in UTC
         return Unreadable(written, UNKNOWN_FORM)
     return plant_to_utc(moment) or Unreadable(written, SKIPPED_HOUR)
