@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import (
@@ -17,12 +18,16 @@ from django.http import (
 )
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.audit.record import user_of
+from etlportal.lists.acts import ask
 from logviewer import clearing, files, options, reader
 from logviewer.folder import log_folder
 from logviewer.models import Registro
@@ -57,6 +62,12 @@ class StoredFile(NamedTuple):
     holds: Any
     bytes: int
     modified: str
+
+
+class ClearForm(forms.Form):
+    backup = forms.BooleanField(
+        label=_("Conserva una copia compressa"), initial=True, required=False
+    )
 
 
 @admin.register(Registro)
@@ -189,12 +200,19 @@ class RegistroAdmin(admin.ModelAdmin):
         if request.method == "POST":
             self._clear(request, names, backup="backup" in request.POST)
             return redirect("admin:logviewer_registro_changelist")
-        return self.page(
+        return ask(
+            self,
             request,
-            "clear",
+            ClearForm(),
             title=gettext("Svuota i registri"),
-            names=names,
-            logs=[_stored_log(name) for name in names],
+            explanation=gettext(
+                "Questi registri verranno svuotati; chi lo fa resta scritto nel registro di audit."
+            ),
+            chosen=map(_chosen, names),
+            hidden=[("file", name) for name in names],
+            button=gettext("Svuota"),
+            back=reverse("admin:logviewer_registro_changelist"),
+            template="admin/logviewer/clear.html",
         )
 
     def _clear(self, request: HttpRequest, names: list[str], *, backup: bool) -> None:
@@ -243,6 +261,13 @@ def _stored_log(name: str) -> StoredFile:
     path = files.log_path(log_folder(), name)
     modified = moment_text(path.stat().st_mtime) if path.is_file() else ""
     return StoredFile(name, path.name, HOLDS[name], clearing.size(path), modified)
+
+
+def _chosen(name: str) -> SafeString:
+    """A log, on the page that asks before it is cleared."""
+    log = _stored_log(name)
+    size = filesizeformat(log.bytes) if log.bytes else gettext("vuoto")
+    return format_html("<strong>{}</strong> ({}) · {}", log.file, size, log.holds)
 
 
 def _stored_backup(backup: Path) -> StoredFile:

@@ -17,6 +17,7 @@ from django.utils.functional import cached_property
 from etlportal.lists.columns import Column
 from etlportal.lists.exports import ExportMixin
 from etlportal.lists.filters import DateRangeFilter, FormFilter, matching, row_number
+from etlportal.lists.panels import PanelsMixin
 
 COUNT_LIMIT = 2_000
 
@@ -106,7 +107,7 @@ class FastChangeList(ChangeList):
         return super().get_ordering(request, queryset)
 
 
-class FastListAdmin(ExportMixin):
+class FastListAdmin(PanelsMixin, ExportMixin):
     """``list_defer``: columns that the list does not need and the detail page does.
 
     A list is sorted by the fields that ``sortable_by`` names and by each ``Column`` that says so.

@@ -19,10 +19,9 @@ from django.utils.translation import gettext_lazy as _
 from etlportal.lists.columns import Column, link, plant_time
 from etlportal.lists.pages import ReadOnlyAdmin
 from ingestion.admin import provenance
-from ingestion.admin.filters import RicevutoFilter, read_uuid
-from ingestion.admin.raw import raw_list, state_badge
+from ingestion.admin.filters import RicevutoFilter, raw_list, read_uuid
+from ingestion.admin.raw import state_badge
 from ingestion.models import LottoRicevuto, RawOperazione
-from production.admin.provenance import ProvenanceMixin, Step
 
 SHOWN_BYTES = 20 * 1024
 GZIP_WINDOW = 31  # zlib's name for "a gzip stream"
@@ -59,7 +58,7 @@ CORPO = Column("vai_corpo", _("corpo"), _body_link)
 
 
 @admin.register(LottoRicevuto)
-class LottoRicevutoAdmin(ProvenanceMixin, ReadOnlyAdmin):
+class LottoRicevutoAdmin(ReadOnlyAdmin):
     list_display = ("uuid", RICEVUTO, "nome_chiave", "flusso", "record")
     list_filter = (RicevutoFilter,)
     ordering = ("-ricevuto_il", "-pk")
@@ -115,5 +114,5 @@ class LottoRicevutoAdmin(ProvenanceMixin, ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/ingestion/lottoricevuto/corpo.html", context)
 
-    def provenance_of(self, row: LottoRicevuto) -> list[Step]:
-        return provenance.of_batch(row)
+    def panels(self, request: HttpRequest, row: LottoRicevuto) -> dict[str, Any]:
+        return {"provenance": provenance.of_batch(row)}

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.lists.filters import DateRangeFilter, GivenTextFilter, row_number
@@ -54,3 +55,8 @@ def read_uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def raw_list(**parameters: Any) -> str:
+    """The address of the list of records, filtered."""
+    return reverse("admin:ingestion_rawoperazione_changelist", query=parameters)

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -21,7 +20,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.audit.record import record, user_of
-from etlportal.lists.columns import Column, badge, cut_to, plant_time
+from etlportal.lists.acts import ask, reason_field
+from etlportal.lists.columns import Column, badge, cut_to, plant_time, row_link
 from etlportal.lists.filters import row_number
 from etlportal.lists.pages import ReadOnlyAdmin
 from ingestion.admin import provenance
@@ -30,12 +30,12 @@ from ingestion.admin.filters import (
     EsecuzioneFilter,
     LottoFilter,
     RicevutoFilter,
+    raw_list,
     read_uuid,
 )
 from ingestion.models import MAX_MOTIVO, RawOperazione
 from ingestion.reception import store
 from ingestion.reception.payloads import TEXT_FIELDS
-from production.admin.provenance import ProvenanceMixin, Step
 
 MOST_DISCARDED = 500  # in one act
 SHOWN_CHARACTERS = 20 * 1024  # of a text as received
@@ -45,11 +45,6 @@ KIND = {
     RawOperazione.Stato.PROCESSED: "ok",
     RawOperazione.Stato.ERROR: "error",
 }
-
-
-def raw_list(**parameters: Any) -> str:
-    """The address of the list of records, filtered."""
-    return reverse("admin:ingestion_rawoperazione_changelist", query=parameters)
 
 
 def state_badge(stato: str, number: int | None = None) -> SafeString:
@@ -87,12 +82,7 @@ RECEIVED = tuple(map(received, (*TEXT_FIELDS, "anomalia", "altri_campi", "avvisi
 
 
 class DiscardForm(forms.Form):
-    motivo = forms.CharField(
-        label=_("Motivo"),
-        max_length=MAX_MOTIVO,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "maxlength": MAX_MOTIVO}),
-        help_text=_("Resta scritto sul record con il tuo nome."),
-    )
+    motivo = reason_field(MAX_MOTIVO, _("Resta scritto sul record con il tuo nome."))
 
 
 def requeue_and_tell(queryset: QuerySet[RawOperazione], request: HttpRequest) -> int:
@@ -106,6 +96,12 @@ def requeue_and_tell(queryset: QuerySet[RawOperazione], request: HttpRequest) ->
             on = f"raw_operazione: {', '.join(map(str, ids))}"
             record("record.rimessi_in_coda", by, on, {"record": number})
     return number
+
+
+def _chosen(row: RawOperazione) -> SafeString:
+    """A record, on the page that asks why it is set aside."""
+    why = f" · {Truncator(row.errore_messaggio).chars(160)}" if row.errore_messaggio else ""
+    return format_html("{}{}", row_link("ingestion_rawoperazione", row.pk), why)
 
 
 def tell_discarded(request: HttpRequest, discarded: int, asked: int) -> None:
@@ -122,7 +118,7 @@ def tell_discarded(request: HttpRequest, discarded: int, asked: int) -> None:
 
 
 @admin.register(RawOperazione)
-class RawOperazioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
+class RawOperazioneAdmin(ReadOnlyAdmin):
     list_display = (
         "id_operazione",
         RICEVUTO,
@@ -259,20 +255,30 @@ class RawOperazioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
             return redirect("admin:ingestion_rawoperazione_change", ids[0])
         return redirect("admin:ingestion_rawoperazione_changelist")
 
-    def _ask_why(self, request: HttpRequest, ids: list[int], form: "DiscardForm") -> HttpResponse:
+    def _ask_why(self, request: HttpRequest, ids: list[int], form: DiscardForm) -> HttpResponse:
         rows = list(RawOperazione.objects.rejected().filter(pk__in=ids).order_by("pk"))
         if not rows:
             sentence = gettext("Nessun record da scartare: fra quelli scelti nessuno è in errore.")
             messages.warning(request, sentence)
             return redirect("admin:ingestion_rawoperazione_changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": gettext("Scarta con motivo"),
-            "rows": rows,
-            "form": form,
-        }
-        return TemplateResponse(request, "admin/ingestion/rawoperazione/scarta.html", context)
+        subject = ngettext("%(number)s record", "%(number)s record", len(rows))
+        return ask(
+            self,
+            request,
+            form,
+            title=gettext("Scarta con motivo"),
+            explanation=gettext(
+                "Il record resta in errore e non entra in produzione; non è più tra quelli da "
+                "gestire. Per riprenderlo, rimettilo in coda."
+            ),
+            subject=subject % {"number": len(rows)},
+            chosen=map(_chosen, rows),
+            address=reverse("admin:ingestion_rawoperazione_scarta"),
+            hidden=[("id", row.pk) for row in rows],
+            back=reverse("admin:ingestion_rawoperazione_change", args=[rows[0].pk])
+            if len(rows) == 1
+            else raw_list(),
+        )
 
-    def provenance_of(self, row: RawOperazione) -> list[Step]:
-        return provenance.of_raw(row)
+    def panels(self, request: HttpRequest, row: RawOperazione) -> dict[str, Any]:
+        return {"provenance": provenance.of_raw(row)}

@@ -19,12 +19,11 @@ from django.views.decorators.http import require_POST
 from etlportal.lists.columns import Column, badge, link, link_to, plant_time, readable_duration
 from etlportal.lists.pages import ReadOnlyAdmin
 from ingestion.admin import provenance
-from ingestion.admin.raw import raw_list
+from ingestion.admin.filters import raw_list
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from ingestion.runs.queue import enqueue
 from ingestion.runs.start import living_run
 from ingestion.watch import status
-from production.admin.provenance import ProvenanceMixin, Step
 
 KIND = {
     EsecuzioneEtl.Stato.IN_CODA: "waiting",
@@ -70,7 +69,7 @@ ERRORI = Column("vai_errori", _("record in errore"), _errors)
 
 
 @admin.register(EsecuzioneEtl)
-class EsecuzioneEtlAdmin(ProvenanceMixin, ReadOnlyAdmin):
+class EsecuzioneEtlAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         STATO,
@@ -147,8 +146,8 @@ class EsecuzioneEtlAdmin(ProvenanceMixin, ReadOnlyAdmin):
         )
         return redirect("admin:ingestion_esecuzioneetl_changelist")
 
-    def provenance_of(self, row: EsecuzioneEtl) -> list[Step]:
-        return provenance.of_run(row)
+    def panels(self, request: HttpRequest, row: EsecuzioneEtl) -> dict[str, Any]:
+        return {"provenance": provenance.of_run(row)}
 
 
 # --- The button that starts a run; the orders' page has it too ------------------------------

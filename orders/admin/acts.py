@@ -11,11 +11,11 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from etlportal.lists.acts import ask, reason_field
 from orders import services
 from orders.models import MovimentoMagazzino, Ordine, PezzoOrdine
 from production.vocabulary import StatoOrdine
@@ -33,12 +33,7 @@ def stock_is_finished() -> bool:
 
 
 class ReasonForm(forms.Form):
-    motivo = forms.CharField(
-        label=_("Motivo"),
-        max_length=MAX_REASON,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "maxlength": MAX_REASON}),
-        help_text=_("Resta scritto nella cronologia con il tuo nome."),
-    )
+    motivo = reason_field(MAX_REASON, _("Resta scritto nella cronologia con il tuo nome."))
 
 
 class CountForm(ReasonForm):
@@ -59,12 +54,10 @@ def ask_and_do(
     """Asks on a page of its own; with the answer, does the act and goes back to the row.
 
     ``do`` gets the form's answers and returns what is recorded and what is told; it may raise
-    ``services.RefusedAct``. ``page``: title, explanation, button, and table if there is one.
+    ``services.RefusedAct``. ``page``: see ``ask``.
     """
     if not form.is_valid():
-        shared = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
-        context = {**shared, "row": row, "form": form, **page}
-        return TemplateResponse(request, "admin/orders/act.html", context)
+        return ask(model_admin, request, form, row=row, **page)
     try:
         with transaction.atomic(using=services.ALIAS):
             recorded, told = do(**form.cleaned_data)

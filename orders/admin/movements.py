@@ -1,11 +1,12 @@
 """The two ledgers in the admin: lists to look at, and the newest movements for other pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from etlportal.lists.columns import Column, badge, link_to, plant_time, row_link
 from etlportal.lists.pages import ReadOnlyAdmin
+from etlportal.lists.panels import table
 from orders.admin import provenance
 from orders.admin.filters import (
     GivenEsecuzioneFilter,
@@ -25,7 +27,7 @@ from orders.admin.filters import (
 from orders.models import MovimentoMagazzino, MovimentoProduzione
 from orders.rules import PIECE
 from production.admin.filters import PezzoFilter
-from production.admin.provenance import ProvenanceMixin, Step, of_operation
+from production.admin.provenance import of_operation
 from production.vocabulary import EsitoConteggio
 
 LAST_ROWS = 50  # movements shown on the page of an order or of a stock row
@@ -90,25 +92,9 @@ STOCK_COLUMNS = (
 )
 
 
-Table = dict[str, Any]
-
-
-def table(
-    title: Any, columns: Sequence[Column], rows: Iterable[Any], url: str = "", empty: Any = ""
-) -> Table:
-    """What templates/admin/orders/table.html shows; ``url`` leads to all rows."""
-    return {
-        "title": title,
-        "headers": [column.label for column in columns],
-        "rows": [[column(row) for column in columns] for row in rows],
-        "url": url,
-        "empty": empty,
-    }
-
-
 def newest(
     rows: QuerySet[Any], columns: Sequence[Column], title: Any, empty: Any, **of: int
-) -> Table:
+) -> dict[str, Any]:
     """The newest rows of the order or the stock row ``of``, and the address of all of them."""
     # The keys first, from an index alone, then those rows.
     keys = list(rows.filter(**of).order_by("-pk").values_list("pk", flat=True)[:LAST_ROWS])
@@ -122,29 +108,29 @@ def newest(
     )
 
 
-def newest_counted(title: Any, **of: int) -> Table:
+def newest_counted(title: Any, **of: int) -> dict[str, Any]:
     none = _("Nessuna operazione contata finora.")
     return newest(MovimentoProduzione.objects.all(), PRODUCTION_COLUMNS, title, none, **of)
 
 
-def newest_booked(title: Any, **of: int) -> Table:
+def newest_booked(title: Any, **of: int) -> dict[str, Any]:
     rows = MovimentoMagazzino.objects.select_related("magazzino")
     return newest(rows, STOCK_COLUMNS, title, _("Nessun movimento di magazzino."), **of)
 
 
 @admin.register(MovimentoProduzione)
-class MovimentoProduzioneAdmin(ProvenanceMixin, ReadOnlyAdmin):
+class MovimentoProduzioneAdmin(ReadOnlyAdmin):
     list_display = PRODUCTION_COLUMNS
     list_filter = ("esito", MovimentoFilter, PezzoFilter, OrdineFilter, GivenEsecuzioneFilter)
     fields = PRODUCTION_COLUMNS
     readonly_fields = PRODUCTION_COLUMNS
 
-    def provenance_of(self, row: MovimentoProduzione) -> list[Step]:
-        return of_operation(row.operazione)
+    def panels(self, request: HttpRequest, row: MovimentoProduzione) -> dict[str, Any]:
+        return {"provenance": of_operation(row.operazione)}
 
 
 @admin.register(MovimentoMagazzino)
-class MovimentoMagazzinoAdmin(ProvenanceMixin, ReadOnlyAdmin):
+class MovimentoMagazzinoAdmin(ReadOnlyAdmin):
     list_display = STOCK_COLUMNS
     list_select_related = ("magazzino",)
     list_filter = (
@@ -157,5 +143,5 @@ class MovimentoMagazzinoAdmin(ProvenanceMixin, ReadOnlyAdmin):
     fields = STOCK_COLUMNS
     readonly_fields = STOCK_COLUMNS
 
-    def provenance_of(self, row: MovimentoMagazzino) -> list[Step]:
-        return provenance.of_stock(row)
+    def panels(self, request: HttpRequest, row: MovimentoMagazzino) -> dict[str, Any]:
+        return {"provenance": provenance.of_stock(row)}

@@ -25,6 +25,7 @@ from django.views.decorators.http import require_POST
 
 from etlportal.lists.columns import Column, badge, plant_day, plant_time, row_link
 from etlportal.lists.pages import FastListAdmin, NumberSearchMixin
+from etlportal.lists.panels import table
 from ingestion.admin.runs import may_start_runs, start_run
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from orders import figures, services
@@ -46,10 +47,9 @@ from orders.admin.filters import (
     DataInizioFilter,
     GivenClienteFilter,
 )
-from orders.admin.movements import newest_booked, newest_counted, table
+from orders.admin.movements import newest_booked, newest_counted
 from orders.models import Ordine, PezzoOrdine
 from production.admin.operations import OperazioneInline
-from production.admin.provenance import PanelsMixin
 from production.models import Operazione
 from production.vocabulary import StatoOrdine
 
@@ -236,7 +236,7 @@ def may_change(request: HttpRequest) -> bool:
 
 
 @admin.register(Ordine)
-class OrdineAdmin(NumberSearchMixin, PanelsMixin, FastListAdmin):
+class OrdineAdmin(NumberSearchMixin, FastListAdmin):
     list_display = ("id_ordine", "cliente", STATO, AVANZAMENTO, DATA_INIZIO, DATA_FINE)
     list_select_related = ("cliente",)
     list_filter = (
@@ -407,6 +407,5 @@ class OrdineAdmin(NumberSearchMixin, PanelsMixin, FastListAdmin):
             do,
             title=act.title,
             explanation=act.explanation(),
-            button=act.title,
             table=table(_("Righe"), columns, lines, empty=_("L'ordine non ha righe.")),
         )

@@ -2,10 +2,12 @@
 
 from django.utils.translation import gettext as _
 
+from etlportal.lists.columns import row_link
+from etlportal.lists.panels import Step, step
 from ingestion.models import EsecuzioneEtl
 from orders.models import MovimentoMagazzino, MovimentoProduzione
 from production.admin import provenance
-from production.admin.provenance import Item, Step, Subject, link
+from production.admin.provenance import Subject
 
 MOST_MOVEMENTS = 20
 
@@ -17,38 +19,31 @@ def steps(subject: Subject) -> list[Step]:
     pk = subject.operazione.pk
     counted = MovimentoProduzione.objects.filter(pk=pk).first()
     stock = MovimentoMagazzino.objects.filter(operazione=pk).order_by("pk")[:MOST_MOVEMENTS]
-    movements = [link("orders_movimentomagazzino", row.pk, str(row)) for row in stock]
+    outcome = counted and row_link("orders_movimentoproduzione", pk, counted.get_esito_display())
+    run = counted and run_of(counted.esecuzione)
+    movements = [row_link("orders_movimentomagazzino", row.pk, row) for row in stock]
     return [
-        Step(_("Conteggio"), _counting(counted), _("Non ancora contata per gli ordini.")),
-        Step(_("Magazzino"), movements, _("Nessun movimento di questa sola operazione.")),
+        step(_("Conteggio"), outcome, run, empty=_("Non ancora contata per gli ordini.")),
+        step(_("Magazzino"), *movements, empty=_("Nessun movimento di questa sola operazione.")),
     ]
 
 
-def _counting(row: MovimentoProduzione | None) -> list[Item]:
-    if row is None:
-        return []
-    found = [link("orders_movimentoproduzione", row.pk, row.get_esito_display())]
-    return found + run_of(row.esecuzione)
-
-
-def run_of(number: int | None) -> list[Item]:
+def run_of(number: int | None) -> str | None:
     """The orders' run; old ones are purged, and then only the number is left."""
     if number is None:
-        return []
+        return None
     text = _("esecuzione %(number)s") % {"number": number}
-    if not EsecuzioneEtl.objects.filter(pk=number).exists():
-        return [Item(text)]
-    return [link("ingestion_esecuzioneetl", number, text)]
+    kept = EsecuzioneEtl.objects.filter(pk=number).exists()
+    return row_link("ingestion_esecuzioneetl", number, text) if kept else text
 
 
 def of_stock(row: MovimentoMagazzino) -> list[Step]:
     """A movement of one operation has its whole chain; any other, who made it and what for."""
     if row.operazione is not None:
         return provenance.of_operation(row.operazione)
-    order = [link("orders_ordine", row.ordine_id)] if row.ordine_id else []
-    who = [Item(row.utente)] if row.utente else []
+    order = row.ordine_id and row_link("orders_ordine", row.ordine_id)
     return [
-        Step(_("Ordine"), order, _("Nessuno.")),
-        Step(_("Operazione"), empty=_("Di più operazioni, o di nessuna.")),
-        Step(_("Registrato da"), [*run_of(row.esecuzione), *who], _("Non indicato.")),
+        step(_("Ordine"), order, empty=_("Nessuno.")),
+        step(_("Operazione"), empty=_("Di più operazioni, o di nessuna.")),
+        step(_("Registrato da"), run_of(row.esecuzione), row.utente, empty=_("Non indicato.")),
     ]

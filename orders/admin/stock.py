@@ -23,7 +23,6 @@ from orders.admin.acts import CountForm, ask_and_do
 from orders.admin.filters import SottoScortaFilter
 from orders.admin.movements import newest_booked
 from orders.models import Magazzino
-from production.admin.provenance import PanelsMixin
 
 CHART_DAYS = 30
 
@@ -47,7 +46,7 @@ AGGIORNATO = Column.of(Magazzino, "data_ultimo_aggiornamento", plant_time, sort=
 
 
 @admin.register(Magazzino)
-class MagazzinoAdmin(PanelsMixin, EditableAdmin):
+class MagazzinoAdmin(EditableAdmin):
     list_display = (
         ARTICOLO,
         "quantita_disponibile",

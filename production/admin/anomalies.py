@@ -10,14 +10,17 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.audit.record import user_of
-from etlportal.lists.columns import Column, breakable, cut_to, link_to, plant_time
+from etlportal.lists.acts import ask
+from etlportal.lists.columns import Column, breakable, cut_to, link_to, plant_time, row_link
 from etlportal.lists.pages import NumberSearchMixin, ReadOnlyAdmin
 from production.admin import provenance
 from production.admin.filters import (
@@ -28,7 +31,6 @@ from production.admin.filters import (
     StatoAnomaliaFilter,
     TipoAnomaliaFilter,
 )
-from production.admin.provenance import ProvenanceMixin, Step
 from production.anomalies import chart as anomaly_chart
 from production.anomalies import pages as anomaly_pages
 from production.anomalies import work as anomaly_work
@@ -68,8 +70,16 @@ def _action(page: ActPage) -> Any:
     return action
 
 
+def _chosen(row: AnomaliaOperazione) -> SafeString:
+    """An anomaly, on the page that asks for the note."""
+    link = row_link("production_anomaliaoperazione", row.pk)
+    value = Truncator(row.valore_ricevuto or "").chars(60)
+    told = [text for text in (row.operazione.pezzo_id, value) if text]
+    return format_html("{} {} {}{}", link, STATO(row), TIPO(row), "".join(f" · {t}" for t in told))
+
+
 @admin.register(AnomaliaOperazione)
-class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin):
+class AnomaliaOperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
     list_display = (
         CREATA,
         STATO,
@@ -112,11 +122,15 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
     def panels(self, request: HttpRequest, row: AnomaliaOperazione) -> dict[str, Any]:
         limits = Limits.of_settings(settings.PLAUSIBILITY_LIMITS)
         return {
-            **super().panels(request, row),
             "sentence": reason(row, limits),
             "chart": anomaly_chart.chart(row, limits),
-            "history": anomaly_pages.history(row),
-            "acts": self.acts_on(request, row),
+            "acts": [
+                (reverse(f"admin:{page.url_name}", query={"id": row.pk}), page.title)
+                for page in PAGES
+                if row.stato in page.act.starts_from and request.user.has_perm(page.act.permission)
+            ],
+            "provenance": provenance.of_operation(row.operazione),
+            "tables": [anomaly_pages.history(row)],
         }
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
@@ -134,17 +148,6 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
             return None
         rows = self.get_queryset(request).select_related(*parts)
         return rows.filter(pk=object_id).first()
-
-    def provenance_of(self, row: AnomaliaOperazione) -> list[Step]:
-        return provenance.of_operation(row.operazione)
-
-    def acts_on(self, request: HttpRequest, row: AnomaliaOperazione) -> list[tuple[str, Any]]:
-        """(address, title) of what this user may do with it as it is now."""
-        return [
-            (reverse(f"admin:{page.url_name}", query={"id": row.pk}), page.title)
-            for page in PAGES
-            if row.stato in page.act.starts_from and request.user.has_perm(page.act.permission)
-        ]
 
     def has_annota_anomalia_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(anomaly_work.ANNOTA)
@@ -195,24 +198,25 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin)
             return redirect(LIST)
         shown = [pk for pk, _stato in seen[: anomaly_pages.LISTED]]
         rows = self.get_queryset(request).filter(pk__in=shown).order_by("-pk")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": page.title,
-            "explanation": page.explanation,
-            "address": reverse(f"admin:{page.url_name}"),
-            "form": form or NoteForm(needed=page.act.needs_note),
-            "number": len(seen),
-            "more": len(seen) - len(shown),
-            "anomalies": [self._line(row) for row in rows.select_related("anomalia", "operazione")],
-            "seen": anomaly_pages.written(seen),
-            "listing": listing,
-        }
-        return TemplateResponse(request, "admin/production/act.html", context)
-
-    def _line(self, row: AnomaliaOperazione) -> dict[str, Any]:
-        url = reverse(DETAIL, args=[row.pk])
-        return {"row": row, "url": url, "state": STATO(row), "kind": TIPO(row)}
+        subject = ngettext("%(number)s anomalia", "%(number)s anomalie", len(seen))
+        more = len(seen) - len(shown)
+        one = len(seen) == 1 and not listing
+        return ask(
+            self,
+            request,
+            form or NoteForm(needed=page.act.needs_note),
+            title=page.title,
+            explanation=page.explanation,
+            subject=subject % {"number": len(seen)},
+            chosen=map(_chosen, rows.select_related("anomalia", "operazione")),
+            rest=gettext("e altre %(more)s") % {"more": more} if more else "",
+            address=reverse(f"admin:{page.url_name}"),
+            hidden=[
+                *((anomaly_pages.SEEN, text) for text in anomaly_pages.written(seen)),
+                *([("elenco", listing)] if listing else []),
+            ],
+            back=reverse(DETAIL, args=[seen[0].pk]) if one else f"{reverse(LIST)}?{listing}",
+        )
 
     def _do(self, request: HttpRequest, page: ActPage, seen: list[Seen], nota: str) -> None:
         try:

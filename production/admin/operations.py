@@ -16,7 +16,6 @@ from etlportal.lists.pages import NumberSearchMixin, ReadOnlyAdmin, ReadOnlyMixi
 from production.admin import provenance
 from production.admin.anomalies import CREATA, STATO
 from production.admin.filters import InizioFilter, LavorazioneFilter, MacchinarioFilter, PezzoFilter
-from production.admin.provenance import ProvenanceMixin, Step
 from production.models import (
     AnomaliaOperazione,
     Cnc,
@@ -118,7 +117,7 @@ DETAIL_INLINES: dict[str | None, type[Any]] = {
 
 
 @admin.register(Operazione)
-class OperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin):
+class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
     list_display = (
         "id_operazione",
         LAVORAZIONE,
@@ -162,5 +161,5 @@ class OperazioneAdmin(NumberSearchMixin, ProvenanceMixin, ReadOnlyAdmin):
         detail = DETAIL_INLINES.get(obj.tipo_operazione) if obj else None
         return [detail, AnomaliaInline] if detail else [AnomaliaInline]
 
-    def provenance_of(self, row: Operazione) -> list[Step]:
-        return provenance.of_operation(row)
+    def panels(self, request: HttpRequest, row: Operazione) -> dict[str, Any]:
+        return {"provenance": provenance.of_operation(row)}

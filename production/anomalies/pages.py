@@ -11,8 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from etlportal.lists.columns import EMPTY, badge, plant_time
+from etlportal.lists.acts import reason_field
+from etlportal.lists.columns import EMPTY, Column, badge, plant_time
 from etlportal.lists.filters import row_number
+from etlportal.lists.panels import table
 from production.anomalies import work as anomaly_work
 from production.anomalies.work import MOST_AT_ONCE, Act, Outcome, Refusal, Seen
 from production.models import MAX_NOTA, AnomaliaOperazione, StoriaAnomalia
@@ -88,11 +90,10 @@ RECORDED = {page.act.name: page.recorded for page in PAGES}
 class NoteForm(forms.Form):
     """The note, which some acts do without."""
 
-    nota = forms.CharField(
-        label=gettext_lazy("Nota"),
-        max_length=MAX_NOTA,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "maxlength": MAX_NOTA}),
-        help_text=gettext_lazy("Resta scritta nella storia con il tuo nome."),
+    nota = reason_field(
+        MAX_NOTA,
+        gettext_lazy("Resta scritta nella storia con il tuo nome."),
+        gettext_lazy("Nota"),
     )
 
     def __init__(self, *args: Any, needed: bool, **kwargs: Any) -> None:
@@ -162,20 +163,18 @@ def tell_too_many(request: HttpRequest) -> None:
 # --- The history of one ---------------------------------------------------------------------
 
 
+HISTORY = (
+    Column.of(StoriaAnomalia, "quando", plant_time),
+    Column.of(StoriaAnomalia, "chi"),
+    Column("azione", gettext_lazy("Che cosa"), lambda row: RECORDED.get(row.azione, row.azione)),
+    Column.of(StoriaAnomalia, "da_stato"),
+    Column.of(StoriaAnomalia, "a_stato"),
+    Column.of(StoriaAnomalia, "nota"),
+)
+
+
 def history(row: AnomaliaOperazione) -> dict[str, Any]:
-    """A table of the acts on one anomaly, newest first: who, when, from, to, note."""
+    """The acts on one anomaly, newest first."""
     entries = StoriaAnomalia.objects.filter(anomalia_operazione=row).order_by("-pk")
-    return {
-        "headers": [_("Quando"), _("Chi"), _("Che cosa"), _("Da"), _("A"), _("Nota")],
-        "rows": [
-            [
-                plant_time(entry.quando),
-                entry.chi,
-                RECORDED.get(entry.azione, entry.azione),
-                state_label(entry.da_stato),
-                state_label(entry.a_stato),
-                entry.nota or EMPTY,
-            ]
-            for entry in entries
-        ],
-    }
+    nobody = _("Nessuno se n'è ancora occupato.")
+    return {**table(_("Storia"), HISTORY, entries, empty=nobody), "id": "storia"}
