@@ -1,6 +1,7 @@
 """Anomalies in the admin: the list of what waits, the page of one, and its acts, by role."""
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_the_page_says_what_is_wrong_and_draws_it(admin_client: Client, plant: N
     assert "deve essere tra 800 e 1200 °C." in page.text
     assert '<svg class="drawing" role="img"' in page.text
     assert "<summary>I numeri" in page.text
-    assert "Nessuno se n'è ancora occupato." in page.text
+    assert "Nessuno se n'è ancora occupato." in unescape(page.text)
     assert inline_code(page.text) == []
     assert "Gestita da" not in page.text
 
