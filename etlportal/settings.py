@@ -258,7 +258,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "429.html"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-CSRF_FAILURE_VIEW = "etlportal.api.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "etlportal.api.handlers.csrf_failure"
 LOGIN_URL = "admin:login"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
@@ -296,7 +296,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["etlportal.api.parsers.RawBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["etlportal.api.renderers.Utf8JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "etlportal.api.renderers.AlwaysJson",
-    "EXCEPTION_HANDLER": "etlportal.api.errors.handle_exception",
+    "EXCEPTION_HANDLER": "etlportal.api.handlers.handle_exception",
     "DEFAULT_METADATA_CLASS": "etlportal.api.metadata.Methods",
     "UNAUTHENTICATED_USER": None,
 }

@@ -34,7 +34,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "etlportal.api.errors.bad_request"
-handler403 = "etlportal.api.errors.permission_denied"
-handler404 = "etlportal.api.errors.not_found"
-handler500 = "etlportal.api.errors.server_error"
+handler400 = "etlportal.api.handlers.bad_request"
+handler403 = "etlportal.api.handlers.permission_denied"
+handler404 = "etlportal.api.handlers.not_found"
+handler500 = "etlportal.api.handlers.server_error"

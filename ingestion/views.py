@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from etlportal.api.errors import WrongParameter
 from ingestion.models import EsecuzioneEtl
 from ingestion.reception import payloads, store
 from ingestion.reception.idempotency import Answer
@@ -173,9 +174,6 @@ def _number(request: Request, name: str, most: int = 10**MAX_DIGITS - 1) -> int 
         return None
     is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
     if not is_number or not 1 <= int(text) <= most:
-        raise payloads.InvalidPayload(
-            "parametro_non_valido",
-            f"Il parametro {name} deve essere un numero intero fra 1 e {most}.",
-            [{"campo": name, "messaggio": "Numero non valido."}],
-        )
+        wrong = {"campo": name, "messaggio": "Numero non valido."}
+        raise WrongParameter([wrong], name=name, most=most)
     return int(text)

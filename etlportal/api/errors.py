@@ -1,34 +1,181 @@
-"""The one error shape, for every status (contract.md, "HTTP in general").
+"""Every refusal that a caller of the API is told: one class per case, and a sentence per status.
 
-``{"error": sentence in Italian, "codice": stable code, "dettagli": [...], "request_id": id}``;
-never a stack trace, SQL or an exception's own text.
+Part of the kit: it imports no app, and not Django. ``handlers`` makes the answers.
 """
 
-import logging
-import math
-from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import (
-    BadRequest,
-    PermissionDenied,
-    RequestDataTooBig,
-    SuspiciousOperation,
-)
-from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
-from django.views import csrf, defaults
-from rest_framework import exceptions
-from rest_framework.response import Response
 
-from etlportal.api.parsers import BodyTooLarge, IncompleteBody
-from ingestion.reception.payloads import InvalidPayload
+class ApiError(Exception):
+    """One case: status, stable code and Italian sentence, which may name the case's data.
 
-logger = logging.getLogger("etl")
+    ``dettagli``: what is wrong where, as the answer shows it ([] = nothing more to say).
+    """
 
-RETRY_AFTER_SECONDS = 30
-SHORTEST_RETRY_SECONDS = 5
-JSON_TYPE = "application/json; charset=utf-8"
+    status = 400
+    codice: str
+    messaggio: str
+
+    def __init__(self, dettagli: list[dict[str, Any]] | None = None, **data: Any) -> None:
+        self.messaggio = self.messaggio.format(**data)
+        self.dettagli = dettagli or []
+        super().__init__(self.messaggio)
+
+
+# --- The bytes of a body --------------------------------------------------------------------
+
+
+class BodyTooLarge(ApiError):
+    status = 413
+    codice = "corpo_troppo_grande"
+    messaggio = "Il corpo è troppo grande: al più 10 MB e 10.000 record per richiesta."
+
+
+class IncompleteBody(ApiError):
+    codice = "corpo_incompleto"
+    messaggio = "Il corpo è arrivato incompleto: meno byte di quelli annunciati."
+
+
+class UnreadableGzip(ApiError):
+    codice = "gzip_non_valido"
+    messaggio = "Il corpo è dichiarato gzip (Content-Encoding) ma non si può decomprimere."
+
+
+class UnsupportedBody(ApiError):
+    status = 415
+    codice = "tipo_contenuto_non_ammesso"
+    messaggio = "Il corpo deve essere JSON in UTF-8 (Content-Type: application/json)."
+
+
+class FormBody(UnsupportedBody):
+    messaggio = "Il corpo è un modulo: inviare JSON (Content-Type: application/json)."
+
+
+class OtherFormat(UnsupportedBody):
+    messaggio = (
+        "Il corpo non è dichiarato come JSON: inviare un elenco JSON di operazioni "
+        "(Content-Type: application/json)."
+    )
+
+
+class OtherCharset(UnsupportedBody):
+    messaggio = (
+        "Il corpo è dichiarato in un set di caratteri diverso da UTF-8: inviare JSON in "
+        "UTF-8 (Content-Type: application/json; charset=utf-8)."
+    )
+
+
+class OtherCoding(UnsupportedBody):
+    codice = "codifica_non_ammessa"
+    messaggio = (
+        "Il corpo è compresso in un modo non previsto: inviare JSON senza Content-Encoding, "
+        "oppure con gzip."
+    )
+
+
+class ChunkedUpload(ApiError):
+    codice = "invio_a_blocchi"
+    messaggio = (
+        "Questo è l'avvio vuoto di un invio a blocchi (x-ms-transfer-mode: chunked), che non "
+        "è previsto: nulla è stato salvato. Nelle impostazioni dell'azione HTTP del flusso "
+        "disattivare «Consenti suddivisione in blocchi» (Allow chunking) e inviare al più "
+        "10 MB per richiesta."
+    )
+
+
+# --- Its JSON -------------------------------------------------------------------------------
+
+
+class UnreadableJson(ApiError):
+    codice = "json_non_valido"
+    messaggio = "Il corpo non è JSON valido: riga {riga}, colonna {colonna}."
+
+
+class EmptyBody(UnreadableJson):
+    messaggio = "Il corpo è vuoto: serve un elenco JSON di operazioni."
+
+
+class NotUtf8(UnreadableJson):
+    messaggio = "Il corpo non è testo UTF-8 (byte {byte}): inviare JSON in UTF-8."
+
+
+class TooDeep(UnreadableJson):
+    messaggio = "Il corpo ha più di {most} livelli annidati."
+
+
+class RefusedValue(UnreadableJson):
+    """Something that JSON does not say; ``dettagli`` name it, record by record."""
+
+    messaggio = "Record {indice}: {motivo}"
+
+
+class TooManyValues(ApiError):
+    status = 413
+    codice = "troppi_valori"
+    messaggio = "Il corpo ha più di {most} valori JSON: dividere l'invio."
+
+
+# --- Its records ----------------------------------------------------------------------------
+
+
+class NoList(ApiError):
+    codice = "formato_non_valido"
+    messaggio = "Serve un elenco JSON di operazioni, oppure una sola operazione."
+
+
+class TooManyRecords(ApiError):
+    status = 413
+    codice = "troppi_record"
+    messaggio = "Al più {most} record per richiesta: ricevuti {ricevuti}. Dividere l'invio."
+
+
+class NoRecord(ApiError):
+    codice = "record_non_valido"
+    messaggio = "{wrong} elementi su {ricevuti} non sono operazioni: nulla è stato salvato."
+
+
+# --- Headers and parameters -----------------------------------------------------------------
+
+
+class UselessIdempotencyKey(ApiError):
+    codice = "chiave_idempotenza_non_valida"
+    messaggio = (
+        "L'intestazione {header} deve avere da 1 a {most} caratteri ASCII (niente "
+        "accenti): usare un testo diverso per ogni invio, per esempio un GUID."
+    )
+
+
+class ReusedIdempotencyKey(ApiError):
+    status = 422
+    codice = "chiave_idempotenza_riusata"
+    messaggio = "Questa {header} è già servita per un corpo diverso: usarne una nuova."
+
+
+class WrongParameter(ApiError):
+    codice = "parametro_non_valido"
+    messaggio = "Il parametro {name} deve essere un numero intero fra 1 e {most}."
+
+
+class WrongCursor(ApiError):
+    codice = "cursore_non_valido"
+    messaggio = (
+        "Il parametro dopo non vale: usare l'indirizzo o il valore dell'ultima risposta, "
+        "oppure toglierlo per partire da adesso."
+    )
+
+
+# --- A run ----------------------------------------------------------------------------------
+
+
+class RunFailed(ApiError):
+    """A run that failed, in the run's own words."""
+
+    status = 422
+    codice = "esecuzione_fallita"
+    messaggio = "{messaggio}"
+
+
+# --- What is known by its status alone ------------------------------------------------------
 
 SENTENCES = {
     400: (
@@ -42,12 +189,9 @@ SENTENCES = {
         "metodo_non_ammesso",
         "Questo indirizzo non accetta il metodo usato: vedi l'intestazione Allow.",
     ),
-    413: (BodyTooLarge.default_code, BodyTooLarge.default_detail),
+    413: (BodyTooLarge.codice, BodyTooLarge.messaggio),
     414: ("indirizzo_troppo_lungo", "L'indirizzo è troppo lungo: ridurre i parametri."),
-    415: (
-        "tipo_contenuto_non_ammesso",
-        "Il corpo deve essere JSON in UTF-8 (Content-Type: application/json).",
-    ),
+    415: (UnsupportedBody.codice, UnsupportedBody.messaggio),
     429: ("troppe_richieste", "Troppe richieste con questa chiave: attendere e riprovare."),
     431: ("intestazioni_troppo_lunghe", "Le intestazioni della richiesta sono troppo lunghe."),
     500: ("errore_interno", "Errore interno: riprovare; se continua, avvisare la manutenzione."),
@@ -56,139 +200,3 @@ SENTENCES = {
         "Il database non è raggiungibile: nulla è stato scritto, riprovare più tardi.",
     ),
 }
-
-
-def error_body(
-    request: Any, codice: str, messaggio: str, dettagli: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    return {
-        "error": messaggio,
-        "codice": codice,
-        "dettagli": dettagli or [],
-        "request_id": getattr(request, "request_id", ""),
-    }
-
-
-def standard_body(request: Any, status: int) -> dict[str, Any]:
-    """The body for a status of which nothing more is known."""
-    return error_body(request, *SENTENCES.get(status, SENTENCES[400 if status < 500 else 500]))
-
-
-def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
-    """DRF's exception handler: every exception a view raises becomes one answer."""
-    request = context["request"]._request
-    match exc:
-        case InvalidPayload():
-            body = error_body(request, exc.codice, exc.messaggio, exc.dettagli)
-            return Response(body, status=exc.status, headers=_retry_headers(exc.status))
-        case exceptions.APIException():
-            return _api_error(request, exc)
-        case Http404():
-            return _standard_response(request, 404)
-        case PermissionDenied():
-            return _standard_response(request, 403)
-        case UnreadablePostError():  # the caller hung up, or broke off a chunk
-            return _api_error(request, IncompleteBody())
-        case RequestDataTooBig():
-            return _standard_response(request, 413)
-        case SuspiciousOperation() | BadRequest():
-            return _standard_response(request, 400)
-        case OperationalError() | InterfaceError():
-            logger.warning("database unreachable: %s", type(exc).__name__, extra=_ids(request))
-            return _standard_response(request, 503)
-        case _:
-            logger.error("unexpected error", exc_info=exc, extra=_ids(request))
-            return _standard_response(request, 500)
-
-
-def _standard_response(request: Any, status: int) -> Response:
-    return Response(standard_body(request, status), status=status, headers=_retry_headers(status))
-
-
-def _api_error(request: Any, exc: exceptions.APIException) -> Response:
-    """Our own exceptions speak for themselves; of DRF's only the status is used: their words
-    come in the language that the caller asks for, and in shapes of their own.
-    """
-    if code := _own_code(exc):
-        body = error_body(request, code, str(exc.detail), getattr(exc, "dettagli", None))
-    else:
-        body = standard_body(request, exc.status_code)
-    return Response(body, status=exc.status_code, headers=_headers_of(exc))
-
-
-def _own_code(exc: exceptions.APIException) -> str:
-    """Its code, if it is not one of DRF's (English words, or several in a structure)."""
-    code = str(getattr(exc.detail, "code", ""))
-    return "" if code in DRF_CODES else code
-
-
-DRF_CODES = {
-    kind.default_code
-    for kind in vars(exceptions).values()
-    if isinstance(kind, type) and issubclass(kind, exceptions.APIException)
-}
-
-
-def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
-    headers = _retry_headers(exc.status_code, getattr(exc, "wait", None))
-    if auth_header := getattr(exc, "auth_header", None):
-        headers["WWW-Authenticate"] = auth_header
-    return headers
-
-
-def _retry_headers(status: int, wait: float | None = None) -> dict[str, str]:
-    """``Retry-After`` for what a retry can cure: whole seconds, never fewer than five."""
-    if status not in {429, 503}:
-        return {}
-    return {"Retry-After": str(max(SHORTEST_RETRY_SECONDS, math.ceil(wait or RETRY_AFTER_SECONDS)))}
-
-
-def _ids(request: Any) -> dict[str, str]:
-    return {"request_id": getattr(request, "request_id", "-")}
-
-
-def _is_admin(request: HttpRequest) -> bool:
-    return request.path.startswith("/admin/")
-
-
-def _standard_answer(request: HttpRequest, status: int) -> JsonResponse:
-    """The answer that Django itself gives, with the content type of the API's own answers."""
-    return json_answer(standard_body(request, status), status)
-
-
-def json_answer(body: dict[str, Any], status: int) -> JsonResponse:
-    """As DRF would write it, for what DRF does not answer."""
-    return JsonResponse(
-        body, status=status, content_type=JSON_TYPE, json_dumps_params={"ensure_ascii": False}
-    )
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.bad_request(request, exception)
-    return _standard_answer(request, HTTPStatus.BAD_REQUEST)
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.permission_denied(request, exception)
-    return _standard_answer(request, HTTPStatus.FORBIDDEN)
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that is not ours, or too old; outside the admin a flow that forgot the path."""
-    if _is_admin(request):
-        return csrf.csrf_failure(request, reason)
-    return _standard_answer(request, HTTPStatus.NOT_FOUND)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.page_not_found(request, exception)
-    return _standard_answer(request, HTTPStatus.NOT_FOUND)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.server_error(request)
-    return _standard_answer(request, HTTPStatus.INTERNAL_SERVER_ERROR)

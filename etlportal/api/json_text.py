@@ -10,8 +10,14 @@ import re
 from itertools import islice
 from typing import Any
 
-from rest_framework.exceptions import APIException, ParseError
-
+from etlportal.api.errors import (
+    EmptyBody,
+    NotUtf8,
+    RefusedValue,
+    TooDeep,
+    TooManyValues,
+    UnreadableJson,
+)
 from ingestion.reception.payloads import NumberText, storable_text
 
 MAX_NESTING = 32
@@ -26,20 +32,6 @@ _STRUCTURE = b'"[]{},'
 _ALL_BUT_STRUCTURE = bytes(set(range(256)) - set(_STRUCTURE))
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _STRING = re.compile(rb'"[^"]*"?')
-
-
-class UnreadableJson(ParseError):
-    default_code = "json_non_valido"
-
-    def __init__(self, sentence: str, dettagli: list[dict[str, Any]] | None = None) -> None:
-        super().__init__(sentence)
-        self.dettagli = dettagli or []
-
-
-class TooManyValues(APIException):
-    status_code = 413
-    default_detail = f"Il corpo ha più di {MAX_VALUES} valori JSON: dividere l'invio."
-    default_code = "troppi_valori"
 
 
 class _Refused:
@@ -64,7 +56,7 @@ def decode(body: bytes) -> Any:
     Raises ``UnreadableJson`` naming the position, or ``TooManyValues``.
     """
     if not body.strip():
-        raise UnreadableJson("Il corpo è vuoto: serve un elenco JSON di operazioni.")
+        raise EmptyBody
     value = _decode_once(body)
     if isinstance(value, str) and not isinstance(value, NumberText):
         return _decode_string(value)
@@ -84,16 +76,12 @@ def _decode_once(body: bytes, errors: str = "strict") -> Any:
     try:
         text = body.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
-        raise UnreadableJson(
-            f"Il corpo non è testo UTF-8 (byte {error.start}): inviare JSON in UTF-8."
-        ) from error
+        raise NotUtf8(byte=error.start) from error
     refused: list[_Refused] = []
     try:
         value = _decoder(refused).decode(text)
     except json.JSONDecodeError as error:
-        raise UnreadableJson(
-            f"Il corpo non è JSON valido: riga {error.lineno}, colonna {error.colno}."
-        ) from error
+        raise UnreadableJson(riga=error.lineno, colonna=error.colno) from error
     if refused:
         raise _refusal(value)
     return value
@@ -128,7 +116,7 @@ def _repeated(pairs: list[tuple[str, Any]]) -> str:
     return next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
 
 
-def _refusal(value: Any) -> UnreadableJson:
+def _refusal(value: Any) -> RefusedValue:
     """Names what was refused by the index of the record it is in (also in an OData wrapper)."""
     inner = value.get("value") if isinstance(value, dict) else value
     records = inner if isinstance(inner, list) and _first_refused(inner) else [value]
@@ -138,8 +126,7 @@ def _refusal(value: Any) -> UnreadableJson:
         if (wrong := _first_refused(record))
     )
     details = list(islice(found, MAX_DETAILS))
-    first = details[0]
-    return UnreadableJson(f"Record {first['indice']}: {first['messaggio']}", details)
+    return RefusedValue(details, indice=details[0]["indice"], motivo=details[0]["messaggio"])
 
 
 def _first_refused(value: Any) -> _Refused | None:
@@ -160,13 +147,13 @@ def refuse_shape(body: bytes) -> None:
     """
     quoted = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _ALL_BUT_STRUCTURE)
     if quoted.count(b'"') > 4 * MAX_VALUES:  # a value's two, and its key's two
-        raise TooManyValues
+        raise TooManyValues(most=MAX_VALUES)
     outside = _STRING.sub(b"", quoted.replace(b'""', b""))
     many = outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MAX_VALUES
     if _is_deep(outside[:DEPTH_SAMPLE] if many else outside):
-        raise UnreadableJson(f"Il corpo ha più di {MAX_NESTING} livelli annidati.")
+        raise TooDeep(most=MAX_NESTING)
     if many:
-        raise TooManyValues
+        raise TooManyValues(most=MAX_VALUES)
 
 
 def _is_deep(structure: bytes) -> bool:

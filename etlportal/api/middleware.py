@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
-from etlportal.api.errors import bad_request
+from etlportal.api.handlers import bad_request
 from etlportal.audit.request import current_request
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")

@@ -11,15 +11,21 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.utils.http import parse_header_parameters
-from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from etlportal.api.json_text import UnreadableJson, decode
+from etlportal.api.errors import (
+    BodyTooLarge,
+    FormBody,
+    IncompleteBody,
+    OtherCharset,
+    OtherCoding,
+    OtherFormat,
+    UnreadableGzip,
+)
+from etlportal.api.json_text import decode
 from etlportal.server.chunked import UNANNOUNCED
 from ingestion.reception.payloads import missing_body
-
-__all__ = ["Body", "BodyTooLarge", "IncompleteBody", "RawBodyParser", "UnreadableJson", "decode"]
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/")
 # What a flow's other actions make ("Create CSV table", …): named, they are easier to mend than
@@ -31,22 +37,6 @@ GZIP_WITH_HEADER = 31  # zlib's wbits
 # Each part of a multi-part gzip costs the making of a decompressor: 10 MB may hold 500,000.
 MAX_GZIP_PARTS = 1000
 STEP = 64 * 1024
-
-
-class BodyTooLarge(APIException):
-    status_code = 413
-    default_detail = "Il corpo è troppo grande: al più 10 MB e 10.000 record per richiesta."
-    default_code = "corpo_troppo_grande"
-
-
-class IncompleteBody(ParseError):
-    default_detail = "Il corpo è arrivato incompleto: meno byte di quelli annunciati."
-    default_code = "corpo_incompleto"
-
-
-class UnreadableGzip(ParseError):
-    default_detail = "Il corpo è dichiarato gzip (Content-Encoding) ma non si può decomprimere."
-    default_code = "gzip_non_valido"
 
 
 @dataclass(frozen=True)
@@ -68,7 +58,7 @@ class RawBodyParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
     ) -> Any:
-        """A ``Body``; raises 4xx answers: this module's, ``json_text``'s, UnsupportedMediaType."""
+        """A ``Body``; raises ``ApiError``s."""
         refuse_media_type(media_type or "")
         request: Request | None = (parser_context or {}).get("request")
         headers = request.headers if request else {}
@@ -90,24 +80,14 @@ def _announced(request: Request | None) -> int | None:
 
 
 def refuse_media_type(content_type: str) -> None:
-    """Raises ``UnsupportedMediaType`` for a form, another format or another character set."""
+    """Raises ``UnsupportedBody`` for a form, another format or another character set."""
     media_type, parameters = _parsed(content_type)
     if media_type.startswith(FORMS):
-        raise _unsupported(
-            content_type, "Il corpo è un modulo: inviare JSON (Content-Type: application/json)."
-        )
+        raise FormBody
     if media_type in NOT_JSON:
-        raise _unsupported(
-            content_type,
-            "Il corpo non è dichiarato come JSON: inviare un elenco JSON di operazioni "
-            "(Content-Type: application/json).",
-        )
+        raise OtherFormat
     if (charset := parameters.get("charset", "")) and not is_utf8(charset):
-        raise _unsupported(
-            content_type,
-            "Il corpo è dichiarato in un set di caratteri diverso da UTF-8: inviare JSON in "
-            "UTF-8 (Content-Type: application/json; charset=utf-8).",
-        )
+        raise OtherCharset
 
 
 def _parsed(content_type: str) -> tuple[str, dict[str, str]]:
@@ -131,19 +111,8 @@ def _encodings(header: str) -> list[str]:
     named = [name.strip().lower() for name in header.split(",")]
     applied = [name for name in named if name not in {"", "identity"}]
     if len(applied) > 1 or not GZIP.issuperset(applied):
-        raise _unsupported(
-            header,
-            "Il corpo è compresso in un modo non previsto: inviare JSON senza Content-Encoding, "
-            "oppure con gzip.",
-            "codifica_non_ammessa",
-        )
+        raise OtherCoding
     return applied
-
-
-def _unsupported(
-    what: str, sentence: str, code: str = "tipo_contenuto_non_ammesso"
-) -> UnsupportedMediaType:
-    return UnsupportedMediaType(what, sentence, code=code)
 
 
 def read_at_most(stream: IO[bytes], most: int, announced: int | None) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from etlportal.api.errors import error_body, json_answer
+from etlportal.api.handlers import error_body, json_answer
 
 PAGES = ("/admin", "/i18n/", "/static/", "/api/docs")
 HEALTH = "/healthz"

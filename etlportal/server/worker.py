@@ -59,7 +59,7 @@ def error_answer(status: HTTPStatus, request_id: str) -> bytes:
     # Django is not set up yet when gunicorn's first process imports this module.
     from django.http import HttpRequest
 
-    from etlportal.api.errors import JSON_TYPE, standard_body
+    from etlportal.api.handlers import JSON_TYPE, standard_body
     from etlportal.api.renderers import Utf8JsonRenderer
 
     request = HttpRequest()

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from etlportal.api.errors import ReusedIdempotencyKey, UselessIdempotencyKey
 from ingestion.models import LottoRicevuto
-from ingestion.reception.payloads import InvalidPayload
 
 KEY_HEADER = "Idempotency-Key"
 ACTION_HEADER = "x-ms-action-tracking-id"
@@ -47,7 +47,7 @@ def mark_of(headers: Mapping[str, str], sha256: str, dedup: timedelta) -> Mark |
     """How this request will be known again; None if it is not to be.
 
     ``dedup``: for how long the same bytes alone make a replay; zero for never. Raises
-    ``InvalidPayload`` for an ``Idempotency-Key`` that identifies nothing.
+    ``UselessIdempotencyKey`` for one that identifies nothing.
     """
     if (key := headers.get(KEY_HEADER)) is not None:
         return Mark(f"chiave:{_checked(key)}", KEPT_FOR)
@@ -60,11 +60,7 @@ def mark_of(headers: Mapping[str, str], sha256: str, dedup: timedelta) -> Mark |
 def _checked(key: str) -> str:
     key = key.strip()
     if not key or not _is_sane(key):
-        raise InvalidPayload(
-            "chiave_idempotenza_non_valida",
-            f"L'intestazione {KEY_HEADER} deve avere da 1 a {MAX_KEY} caratteri ASCII (niente "
-            "accenti): usare un testo diverso per ogni invio, per esempio un GUID.",
-        )
+        raise UselessIdempotencyKey(header=KEY_HEADER, most=MAX_KEY)
     return key
 
 
@@ -76,8 +72,8 @@ def _is_sane(text: str) -> bool:
 def first_of(nome_chiave: str, mark: Mark, sha256: str, now: datetime) -> LottoRicevuto | None:
     """The batch that this request repeats, if there is one (without its body).
 
-    Bytes alone are known again however they came the first time. Raises ``InvalidPayload`` when
-    another body came with the same key.
+    Bytes alone are known again however they came the first time. Raises ``ReusedIdempotencyKey``
+    when another body came with the same key.
     """
     lotti = LottoRicevuto.objects.filter(
         nome_chiave=nome_chiave, ricevuto_il__gt=now - mark.valida
@@ -86,11 +82,7 @@ def first_of(nome_chiave: str, mark: Mark, sha256: str, now: datetime) -> LottoR
         return lotti.filter(sha256=sha256).order_by("ricevuto_il").first()
     first = lotti.filter(chiave_idempotenza=mark.valore).first()
     if first and first.sha256 != sha256:
-        raise InvalidPayload(
-            "chiave_idempotenza_riusata",
-            f"Questa {KEY_HEADER} è già servita per un corpo diverso: usarne una nuova.",
-            status=422,
-        )
+        raise ReusedIdempotencyKey(header=KEY_HEADER)
     return first
 
 

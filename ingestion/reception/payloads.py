@@ -11,6 +11,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from etlportal.api.errors import (
+    ApiError,
+    ChunkedUpload,
+    EmptyBody,
+    NoList,
+    NoRecord,
+    TooManyRecords,
+)
+
 TEXT_FIELDS = (
     "id_ordine",
     "codice_pezzo",
@@ -43,23 +52,6 @@ class NumberText(str):
     __slots__ = ()
 
 
-class InvalidPayload(ValueError):
-    """The body is no list of operations; nothing of it may be stored."""
-
-    def __init__(
-        self,
-        codice: str,
-        messaggio: str,
-        dettagli: list[dict[str, Any]] | None = None,
-        status: int = 400,
-    ) -> None:
-        super().__init__(codice)
-        self.codice = codice
-        self.messaggio = messaggio
-        self.dettagli = dettagli or []
-        self.status = status
-
-
 class StagedRecord(NamedTuple):
     """One record, ready for ``raw_operazione``.
 
@@ -74,50 +66,31 @@ class StagedRecord(NamedTuple):
     avvisi: list[dict[str, str]] | None
 
 
-def missing_body(headers: Mapping[str, str]) -> InvalidPayload:
+def missing_body(headers: Mapping[str, str]) -> ApiError:
     """The refusal of a body of no bytes, from the request's headers."""
-    if headers.get("x-ms-transfer-mode", "").strip().lower() == "chunked":
-        return InvalidPayload(
-            "invio_a_blocchi",
-            "Questo è l'avvio vuoto di un invio a blocchi (x-ms-transfer-mode: chunked), che non "
-            "è previsto: nulla è stato salvato. Nelle impostazioni dell'azione HTTP del flusso "
-            "disattivare «Consenti suddivisione in blocchi» (Allow chunking) e inviare al più "
-            "10 MB per richiesta.",
-        )
-    return InvalidPayload(
-        "json_non_valido", "Il corpo è vuoto: serve un elenco JSON di operazioni."
-    )
+    chunked = headers.get("x-ms-transfer-mode", "").strip().lower() == "chunked"
+    return ChunkedUpload() if chunked else EmptyBody()
 
 
 def records_in(body: Any, max_records: int) -> list[dict[str, Any]]:
     """The records of a decoded body: an array of objects, one object, or either's OData wrapper
     ``{"value": [...]}``.
 
-    Raises ``InvalidPayload`` naming every element that is no record.
+    Raises ``NoList``, ``TooManyRecords``, or ``NoRecord`` naming every element that is none.
     """
     if isinstance(body, dict):
         body = _elements_of(body)
     if not isinstance(body, list):
-        raise InvalidPayload(
-            "formato_non_valido", "Serve un elenco JSON di operazioni, oppure una sola operazione."
-        )
+        raise NoList
     if len(body) > max_records:
-        raise InvalidPayload(
-            "troppi_record",
-            f"Al più {max_records} record per richiesta: ricevuti {len(body)}. Dividere l'invio.",
-            status=413,
-        )
+        raise TooManyRecords(most=max_records, ricevuti=len(body))
     wrong = [
         {"indice": index, "campo": "", "messaggio": problem}
         for index, element in enumerate(body)
         if (problem := _problem_of(element))
     ]
     if wrong:
-        raise InvalidPayload(
-            "record_non_valido",
-            f"{len(wrong)} elementi su {len(body)} non sono operazioni: nulla è stato salvato.",
-            wrong[:MAX_DETAILS],
-        )
+        raise NoRecord(wrong[:MAX_DETAILS], wrong=len(wrong), ricevuti=len(body))
     return body
 
 

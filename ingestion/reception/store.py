@@ -71,7 +71,7 @@ def receive(post: Post, dedup: timedelta, encode: Encode) -> Reply:
 
     The answer is stored in the transaction of the rows. A twin that arrives meanwhile waits for
     that transaction and gets the same answer. ``dedup``: see ``idempotency.mark_of``. Raises
-    ``InvalidPayload`` for a bad or reused key; any exception means that nothing is stored.
+    ``ApiError`` for a bad or reused key; any exception means that nothing is stored.
     """
     sha256 = hashlib.sha256(post.body).hexdigest()
     # No records, nothing to double: equal bodies say nothing.

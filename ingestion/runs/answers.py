@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from etlportal.api.errors import RunFailed
 from ingestion.models import EsecuzioneEtl
 from ingestion.reception.idempotency import Answer
-from ingestion.reception.payloads import InvalidPayload
 from ingestion.runs.listing import as_json
 from ingestion.runs.queue import close_if_gone, enqueue
 from ingestion.runs.start import living_run
@@ -85,7 +85,7 @@ def run_named_by(token: str) -> EsecuzioneEtl | None:
 def ended(run: EsecuzioneEtl) -> Response:
     """200 with the run, or 422 if it failed: what a poll ends with."""
     if run.stato in EsecuzioneEtl.FAILED:
-        raise InvalidPayload("esecuzione_fallita", run.messaggio, status=422)
+        raise RunFailed(messaggio=run.messaggio)
     updated = run.tipo == run.Tipo.ORDINI and run.stato == Stato.OK
     message = "Ordine aggiornato con successo" if updated else run.messaggio
     return Response({"message": message, **run.dettagli, "esecuzione": as_json(run)})

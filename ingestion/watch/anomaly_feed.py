@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from ingestion.reception.payloads import InvalidPayload
+from etlportal.api.errors import WrongCursor
 from ingestion.runs.listing import iso
 from production.models import AnomaliaOperazione, NumerazioneAnomalie
 
@@ -35,12 +35,7 @@ class Cursor(NamedTuple):
     def parse(cls, text: str) -> Self:
         match = CURSOR.fullmatch(text)
         if match is None:
-            raise InvalidPayload(
-                "cursore_non_valido",
-                "Il parametro dopo non vale: usare l'indirizzo o il valore dell'ultima risposta, "
-                "oppure toglierlo per partire da adesso.",
-                [{"campo": "dopo", "messaggio": "Cursore non valido."}],
-            )
+            raise WrongCursor([{"campo": "dopo", "messaggio": "Cursore non valido."}])
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:
@@ -60,7 +55,7 @@ class Page(NamedTuple):
 def read(dopo: str, now: datetime) -> Page:
     """The anomalies after that cursor; with "", none, and the cursor of this moment.
 
-    Raises ``InvalidPayload`` for a cursor that is none.
+    Raises ``WrongCursor`` for a cursor that is none.
     """
     cursor = Cursor.parse(dopo) if dopo else None
     up_to_date = number_committed(now, NUMBERING_SECONDS)

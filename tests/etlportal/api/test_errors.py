@@ -15,7 +15,8 @@ from rest_framework import exceptions
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
-from etlportal.api.errors import SENTENCES, standard_body
+from etlportal.api.errors import SENTENCES
+from etlportal.api.handlers import standard_body
 from etlportal.urls import handler400, handler403, handler404, handler500  # noqa: F401
 from etlportal.urls import urlpatterns as portal_urls
 from tests.builders import make_posted

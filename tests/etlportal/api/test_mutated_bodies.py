@@ -10,12 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
+from etlportal.api.errors import ApiError
 from etlportal.api.parsers import RawBodyParser
-from ingestion.reception.payloads import UNSTORABLE, InvalidPayload, records_in, stage
+from ingestion.reception.payloads import UNSTORABLE, records_in, stage
 from tests.mutations import SEED, mutated_body
 
 pytestmark = pytest.mark.once
@@ -41,12 +41,8 @@ def outcome_of(body, encoding):
     try:
         parsed = RawBodyParser().parse(io.BytesIO(body), "application/json", CONTEXTS[encoding])
         rows = [stage(record) for record in records_in(parsed.json, 10_000)]
-    except InvalidPayload as refusal:
+    except ApiError as refusal:
         answer = (refusal.status, refusal.codice, refusal.messaggio, refusal.dettagli)
-    except APIException as refusal:
-        detail = refusal.detail
-        details = getattr(refusal, "dettagli", [])
-        answer = (refusal.status_code, detail.code, str(detail), details)
     else:
         for row in rows:
             assert_storable(row)

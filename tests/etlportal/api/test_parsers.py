@@ -10,13 +10,19 @@ import tracemalloc
 import zlib
 
 import pytest
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from etlportal.api.json_text import MAX_VALUES, TooManyValues
-from etlportal.api.parsers import BodyTooLarge, RawBodyParser, UnreadableJson, decode, is_utf8
-from ingestion.reception.payloads import InvalidPayload, NumberText
+from etlportal.api.errors import (
+    ApiError,
+    BodyTooLarge,
+    TooManyValues,
+    UnreadableJson,
+    UnsupportedBody,
+)
+from etlportal.api.json_text import MAX_VALUES, decode
+from etlportal.api.parsers import RawBodyParser, is_utf8
+from ingestion.reception.payloads import NumberText
 
 
 @pytest.mark.parametrize(
@@ -79,9 +85,9 @@ def test_refuses_what_is_not_json_and_says_where(body, says):
     with pytest.raises(UnreadableJson) as refusal:
         decode(body)
 
-    assert refusal.value.status_code == 400
-    assert refusal.value.detail.code == "json_non_valido"
-    assert says in str(refusal.value.detail)
+    assert refusal.value.status == 400
+    assert refusal.value.codice == "json_non_valido"
+    assert says in str(refusal.value.messaggio)
 
 
 def test_a_sentence_quotes_no_more_than_the_start_of_a_key():
@@ -91,7 +97,7 @@ def test_a_sentence_quotes_no_more_than_the_start_of_a_key():
     with pytest.raises(UnreadableJson) as refusal:
         decode(doubled.encode())
 
-    assert len(str(refusal.value.detail)) < 200
+    assert len(str(refusal.value.messaggio)) < 200
 
 
 def nested(levels, inner="1"):
@@ -124,8 +130,8 @@ def test_takes_many_values_and_no_more():
     with pytest.raises(TooManyValues) as refusal:
         decode(b"[" + b"1," * MAX_VALUES + b"1]")
 
-    assert refusal.value.status_code == 413
-    assert refusal.value.detail.code == "troppi_valori"
+    assert refusal.value.status == 413
+    assert refusal.value.codice == "troppi_valori"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +176,7 @@ def test_names_the_records_of_what_json_does_not_say(body, positions):
 
     details = refusal.value.dettagli
     assert [(detail["indice"], detail["campo"]) for detail in details] == positions
-    assert str(refusal.value.detail) == f"Record {positions[0][0]}: {details[0]['messaggio']}"
+    assert str(refusal.value.messaggio) == f"Record {positions[0][0]}: {details[0]['messaggio']}"
 
 
 def test_the_list_of_what_is_wrong_is_bounded():
@@ -250,12 +256,12 @@ def test_reads_json_whatever_the_content_type_says(media_type):
     ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
 )
 def test_refuses_a_form(media_type):
-    with pytest.raises(UnsupportedMediaType) as refusal:
+    with pytest.raises(UnsupportedBody) as refusal:
         parse(b'[{"codice_pezzo": "P"}]', media_type)
 
-    assert refusal.value.status_code == 415
-    assert refusal.value.detail.code == "tipo_contenuto_non_ammesso"
-    assert "modulo" in str(refusal.value.detail)
+    assert refusal.value.status == 415
+    assert refusal.value.codice == "tipo_contenuto_non_ammesso"
+    assert "modulo" in str(refusal.value.messaggio)
 
 
 @pytest.mark.parametrize(
@@ -267,11 +273,11 @@ def test_refuses_a_form(media_type):
     ],
 )
 def test_refuses_another_format_or_character_set(media_type):
-    with pytest.raises(UnsupportedMediaType) as refusal:
+    with pytest.raises(UnsupportedBody) as refusal:
         parse(b'[{"codice_pezzo": "P"}]', media_type)
 
-    assert refusal.value.status_code == 415
-    assert "JSON" in str(refusal.value.detail)
+    assert refusal.value.status == 415
+    assert "JSON" in str(refusal.value.messaggio)
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", "utf_8", " U8 ", '"utf-8"', "ascii"])
@@ -281,14 +287,14 @@ def test_utf8_in_any_spelling(charset):
 
 @pytest.mark.parametrize("size", [0, 1])
 def test_no_bytes_are_an_empty_body(size):
-    with pytest.raises((InvalidPayload, UnreadableJson)) as refusal:
+    with pytest.raises(UnreadableJson) as refusal:
         parse(b" " * size)
 
-    assert "vuoto" in str(getattr(refusal.value, "messaggio", "") or refusal.value.detail)
+    assert "vuoto" in str(refusal.value.messaggio)
 
 
 def test_the_empty_start_of_a_chunked_upload_is_named():
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         parse(b"", **{"x-ms-transfer-mode": "Chunked"})
 
     assert refusal.value.codice == "invio_a_blocchi"
@@ -332,11 +338,11 @@ def test_reads_a_gzip_in_parts(parts):
 
 @pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "compress", "gzip, gzip", "gzip, br"])
 def test_refuses_another_coding(coding):
-    with pytest.raises(UnsupportedMediaType) as refusal:
+    with pytest.raises(UnsupportedBody) as refusal:
         parse(PACKED, **{"Content-Encoding": coding})
 
-    assert refusal.value.detail.code == "codifica_non_ammessa"
-    assert "gzip" in str(refusal.value.detail)
+    assert refusal.value.codice == "codifica_non_ammessa"
+    assert "gzip" in str(refusal.value.messaggio)
 
 
 @pytest.mark.parametrize(
@@ -357,10 +363,10 @@ def test_refuses_another_coding(coding):
     ids=range(9),
 )
 def test_refuses_a_damaged_gzip(body):
-    with pytest.raises(ParseError) as refusal:
+    with pytest.raises(ApiError) as refusal:
         parse(body, **{"Content-Encoding": "gzip"})
 
-    assert refusal.value.detail.code == "gzip_non_valido"
+    assert refusal.value.codice == "gzip_non_valido"
 
 
 def test_unpacks_as_many_bytes_as_are_allowed_and_no_more(settings):
@@ -410,9 +416,9 @@ def test_a_body_shorter_than_announced_is_refused(announced, code):
     if code is None:
         assert RawBodyParser().parse(io.BytesIO(b"[]"), "", context).json == []
         return
-    with pytest.raises(ParseError) as refusal:
+    with pytest.raises(ApiError) as refusal:
         RawBodyParser().parse(io.BytesIO(b"[]"), "", context)
-    assert refusal.value.detail.code == code
+    assert refusal.value.codice == code
 
 
 def test_reads_as_many_bytes_as_are_allowed_and_no_more(settings):
@@ -422,8 +428,8 @@ def test_reads_as_many_bytes_as_are_allowed_and_no_more(settings):
     with pytest.raises(BodyTooLarge) as refusal:
         parse(b"[]".ljust(21))
 
-    assert refusal.value.status_code == 413
-    assert refusal.value.default_code == "corpo_troppo_grande"
+    assert refusal.value.status == 413
+    assert refusal.value.codice == "corpo_troppo_grande"
 
 
 def test_never_reads_a_whole_body_that_is_too_large(settings):

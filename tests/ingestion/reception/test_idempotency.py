@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from etlportal.api.errors import ApiError
 from ingestion.reception.idempotency import KEPT_FOR, MAX_KEY, Mark, mark_of
-from ingestion.reception.payloads import InvalidPayload
 
 SHA = "0" * 64
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -51,7 +51,7 @@ def test_the_bytes_alone_may_count_for_nothing():
     "key", ["", " ", "x" * (MAX_KEY + 1), "a\x00b", "a\x1fb", "a\x7fb", "a\tb", "a\x85b", "più"]
 )
 def test_a_key_that_identifies_nothing_is_refused(key):
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         mark({"Idempotency-Key": key})
 
     assert (refusal.value.status, refusal.value.codice) == (400, "chiave_idempotenza_non_valida")

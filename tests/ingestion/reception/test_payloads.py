@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from etlportal.api.errors import ApiError
 from etlportal.api.parsers import decode
 from ingestion.reception.payloads import (
     KNOWN_FIELDS,
     TEXT_FIELDS,
     UNSTORABLE,
-    InvalidPayload,
     NumberText,
     records_in,
     stage,
@@ -55,14 +55,14 @@ def test_a_record_with_a_member_called_value_is_a_record():
 
 @pytest.mark.parametrize("value", [None, {}, RECORD, "[]", NumberText("3")])
 def test_a_value_that_is_no_list_wraps_nothing(value):
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         records_in({"value": value}, 10)
 
     assert refusal.value.codice == "record_non_valido"
 
 
 def test_the_elements_of_a_wrapper_are_judged_by_their_own_positions():
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         records_in({"value": [RECORD, {"value": [RECORD]}, 3]}, 10)
 
     assert [detail["indice"] for detail in refusal.value.dettagli] == [1, 2]
@@ -82,7 +82,7 @@ def test_one_known_field_makes_a_record(key):
 
 @pytest.mark.parametrize("body", [None, True, False, NumberText("3"), "", "testo"])
 def test_a_bare_value_is_refused(body):
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         records_in(body, 10)
 
     assert refusal.value.codice == "formato_non_valido"
@@ -92,7 +92,7 @@ def test_a_bare_value_is_refused(body):
 def test_every_element_that_is_no_record_is_named():
     body = [RECORD, 7, RECORD, {"foo": 1}, None, {}, [RECORD], "x"]
 
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         records_in(body, 10)
 
     assert refusal.value.codice == "record_non_valido"
@@ -103,14 +103,14 @@ def test_every_element_that_is_no_record_is_named():
 
 
 def test_an_object_without_a_known_field_is_refused():
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         records_in({"foo": 1}, 10)
 
     assert [detail["indice"] for detail in refusal.value.dettagli] == [0]
 
 
 def test_the_list_of_what_is_wrong_is_bounded():
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         records_in([0] * 5000, 10_000)
 
     assert "5000 elementi" in refusal.value.messaggio
@@ -119,7 +119,7 @@ def test_the_list_of_what_is_wrong_is_bounded():
 
 def test_as_many_records_as_are_allowed_and_no_more():
     assert len(records_in([RECORD] * 10, 10)) == 10
-    with pytest.raises(InvalidPayload) as refusal:
+    with pytest.raises(ApiError) as refusal:
         records_in([RECORD] * 11, 10)
 
     assert refusal.value.status == 413
@@ -361,7 +361,7 @@ def test_what_is_staged_can_be_stored(record):
 def test_a_body_is_taken_or_refused_in_words(body):
     answer = taken_or_refused(body)
 
-    if isinstance(answer, InvalidPayload):
+    if isinstance(answer, ApiError):
         assert answer.messaggio.endswith(".")
         assert answer.status in {400, 413}
     else:
@@ -371,5 +371,5 @@ def test_a_body_is_taken_or_refused_in_words(body):
 def taken_or_refused(body):
     try:
         return records_in(body, 10)
-    except InvalidPayload as refusal:
+    except ApiError as refusal:
         return refusal

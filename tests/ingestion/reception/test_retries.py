@@ -11,10 +11,10 @@ from django.db import OperationalError, connections
 from django.db.models import F
 from hypothesis import strategies as st
 
+from etlportal.api.errors import ApiError
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.reception import store
 from ingestion.reception.idempotency import KEPT_FOR, Answer
-from ingestion.reception.payloads import InvalidPayload
 from tests.builders import make_posted
 
 pytestmark = pytest.mark.django_db(databases=["default", "production"], transaction=True)
@@ -458,7 +458,7 @@ def test_any_order_of_requests_follows_the_three_rules(acts):
         pass_time(timedelta(minutes=minutes))
         expected = model.expect(body, sender)
         if expected == "refused":
-            with pytest.raises(InvalidPayload):
+            with pytest.raises(ApiError):
                 receive(BODIES[body], headers=SENDERS[sender], encode=lotto_of)
             continue
         reply = receive(BODIES[body], headers=SENDERS[sender], encode=lotto_of)

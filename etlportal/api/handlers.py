@@ -1,0 +1,161 @@
+"""The one error shape, for every status (contract.md, "HTTP in general").
+
+``{"error": sentence in Italian, "codice": stable code, "dettagli": [...], "request_id": id}``;
+never a stack trace, SQL or an exception's own text.
+"""
+
+import logging
+import math
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.views import csrf, defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from etlportal.api.errors import SENTENCES, ApiError, IncompleteBody
+
+logger = logging.getLogger("etl")
+
+RETRY_AFTER_SECONDS = 30
+SHORTEST_RETRY_SECONDS = 5
+JSON_TYPE = "application/json; charset=utf-8"
+
+
+def error_body(
+    request: Any, codice: str, messaggio: str, dettagli: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    return {
+        "error": messaggio,
+        "codice": codice,
+        "dettagli": dettagli or [],
+        "request_id": getattr(request, "request_id", ""),
+    }
+
+
+def standard_body(request: Any, status: int) -> dict[str, Any]:
+    """The body for a status of which nothing more is known."""
+    return error_body(request, *SENTENCES.get(status, SENTENCES[400 if status < 500 else 500]))
+
+
+def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler: every exception a view raises becomes one answer."""
+    request = context["request"]._request
+    match exc:
+        case ApiError():
+            return _refusal(request, exc)
+        case exceptions.APIException():
+            return _api_error(request, exc)
+        case Http404():
+            return _standard_response(request, 404)
+        case PermissionDenied():
+            return _standard_response(request, 403)
+        case UnreadablePostError():  # the caller hung up, or broke off a chunk
+            return _refusal(request, IncompleteBody())
+        case RequestDataTooBig():
+            return _standard_response(request, 413)
+        case SuspiciousOperation() | BadRequest():
+            return _standard_response(request, 400)
+        case OperationalError() | InterfaceError():
+            logger.warning("database unreachable: %s", type(exc).__name__, extra=_ids(request))
+            return _standard_response(request, 503)
+        case _:
+            logger.error("unexpected error", exc_info=exc, extra=_ids(request))
+            return _standard_response(request, 500)
+
+
+def _standard_response(request: Any, status: int) -> Response:
+    return Response(standard_body(request, status), status=status, headers=_retry_headers(status))
+
+
+def _refusal(request: Any, exc: ApiError) -> Response:
+    body = error_body(request, exc.codice, exc.messaggio, exc.dettagli)
+    return Response(body, status=exc.status, headers=_retry_headers(exc.status))
+
+
+def _api_error(request: Any, exc: exceptions.APIException) -> Response:
+    """Of DRF's own exceptions only the status is used: their words come in the language that the
+    caller asks for, and in shapes of their own. One that we raise has a code of ours.
+    """
+    code = str(getattr(exc.detail, "code", ""))
+    if code and code not in DRF_CODES:
+        body = error_body(request, code, str(exc.detail))
+    else:
+        body = standard_body(request, exc.status_code)
+    headers = _retry_headers(exc.status_code, getattr(exc, "wait", None))
+    if auth_header := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    return Response(body, status=exc.status_code, headers=headers)
+
+
+DRF_CODES = {
+    kind.default_code
+    for kind in vars(exceptions).values()
+    if isinstance(kind, type) and issubclass(kind, exceptions.APIException)
+}
+
+
+def _retry_headers(status: int, wait: float | None = None) -> dict[str, str]:
+    """``Retry-After`` for what a retry can cure: whole seconds, never fewer than five."""
+    if status not in {429, 503}:
+        return {}
+    return {"Retry-After": str(max(SHORTEST_RETRY_SECONDS, math.ceil(wait or RETRY_AFTER_SECONDS)))}
+
+
+def _ids(request: Any) -> dict[str, str]:
+    return {"request_id": getattr(request, "request_id", "-")}
+
+
+def _is_admin(request: HttpRequest) -> bool:
+    return request.path.startswith("/admin/")
+
+
+def _standard_answer(request: HttpRequest, status: int) -> JsonResponse:
+    """The answer that Django itself gives, with the content type of the API's own answers."""
+    return json_answer(standard_body(request, status), status)
+
+
+def json_answer(body: dict[str, Any], status: int) -> JsonResponse:
+    """As DRF would write it, for what DRF does not answer."""
+    return JsonResponse(
+        body, status=status, content_type=JSON_TYPE, json_dumps_params={"ensure_ascii": False}
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_admin(request):
+        return defaults.bad_request(request, exception)
+    return _standard_answer(request, HTTPStatus.BAD_REQUEST)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_admin(request):
+        return defaults.permission_denied(request, exception)
+    return _standard_answer(request, HTTPStatus.FORBIDDEN)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that is not ours, or too old; outside the admin a flow that forgot the path."""
+    if _is_admin(request):
+        return csrf.csrf_failure(request, reason)
+    return _standard_answer(request, HTTPStatus.NOT_FOUND)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_admin(request):
+        return defaults.page_not_found(request, exception)
+    return _standard_answer(request, HTTPStatus.NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if _is_admin(request):
+        return defaults.server_error(request)
+    return _standard_answer(request, HTTPStatus.INTERNAL_SERVER_ERROR)
