@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.utils import timezone
+from django.utils.encoding import force_str
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +20,8 @@ from ingestion.reception.idempotency import Answer
 from ingestion.runs import answers, listing
 from ingestion.watch import anomaly_feed, status
 
+JSON_TYPE = "application/json; charset=utf-8"
+KEPT_HEADERS = ("Location", "Retry-After")
 MAX_DIGITS = 18
 RUNS_ON_A_PAGE = 50
 MOST_RUNS_ON_A_PAGE = 500
@@ -27,67 +30,78 @@ ANOMALIES_AFTER_SECONDS = 60
 MORE_AFTER_SECONDS = 5
 
 
-def _receive(request: Request, encode: store.Encode, *, start_transfer: bool) -> HttpResponse:
-    """Stores what was posted, once, and sends the answer that is stored with it."""
-    body: Any = request.data  # the JSON and its bytes, from the parser in settings
-    if isinstance(body, dict):  # DRF's stand-in for a body of no bytes
-        raise payloads.missing_body(request.headers)
-    by = answers.caller(request)
-    post = store.Post(
-        records=payloads.records_in(body.json, settings.MAX_RECORDS),
-        body=body.bytes,
-        nome_chiave=by.nome,
-        headers=request.headers,
-        request_id=by.request_id,
-        start_transfer=start_transfer,
-    )
-    reply = store.receive(post, timedelta(minutes=settings.DEDUP_MINUTI), encode)
-    return answers.thawed(reply.answer, repeated=reply.ripetuta)
-
-
-def _counts(receipt: store.Receipt) -> dict[str, Any]:
-    return {
-        "lotto": str(receipt.lotto),
-        "ricevuti": receipt.ricevuti,
-        "inseriti": receipt.inseriti,
-        "duplicato": receipt.duplicato,
-    }
-
-
 class InsertPostgres(APIView):
+    """Stores what is posted, once, and sends the answer that is stored with it."""
+
     scope = "flusso"
+    start_transfer = False
 
     def post(self, request: Request) -> HttpResponse:
-        def encode(receipt: store.Receipt) -> Answer:
-            message = "Dati inseriti con successo in PostgreSQL."
-            answer = Response({"message": message, **_counts(receipt)})
-            return answers.frozen(request, answer)
+        body: Any = request.data  # the JSON and its bytes, from the parser in settings
+        if isinstance(body, dict):  # DRF's stand-in for a body of no bytes
+            raise payloads.missing_body(request.headers)
+        nome_chiave, request_id = answers.caller(request)
+        post = store.Post(
+            records=payloads.records_in(body.json, settings.MAX_RECORDS),
+            body=body.bytes,
+            nome_chiave=nome_chiave,
+            headers=request.headers,
+            request_id=request_id,
+            start_transfer=self.start_transfer,
+        )
+        dedup = timedelta(minutes=settings.DEDUP_MINUTI)
+        reply = store.receive(post, dedup, lambda receipt: self.encode(request, receipt))
+        response = HttpResponse(
+            reply.answer.corpo,
+            JSON_TYPE,
+            status=reply.answer.stato,
+            headers=reply.answer.intestazioni,
+        )
+        if reply.ripetuta:
+            response["Idempotency-Replayed"] = "true"
+        return response
 
-        return _receive(request, encode, start_transfer=False)
+    def encode(self, request: Request, receipt: store.Receipt) -> Answer:
+        """The answer as it will leave, to be stored."""
+        response = self.answer(
+            request,
+            receipt.esecuzione,
+            {
+                "lotto": str(receipt.lotto),
+                "ricevuti": receipt.ricevuti,
+                "inseriti": receipt.inseriti,
+                "duplicato": receipt.duplicato,
+            },
+        )
+        body = force_str(request.accepted_renderer.render(response.data))
+        headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+        run = receipt.esecuzione
+        return Answer(response.status_code, headers, body, run.pk if run else None)
+
+    def answer(
+        self, request: Request, run: EsecuzioneEtl | None, counts: dict[str, Any]
+    ) -> Response:
+        return Response({"message": "Dati inseriti con successo in PostgreSQL.", **counts})
 
 
-class RunEtl(APIView):
-    scope = "flusso"
+class RunEtl(InsertPostgres):
+    """The same, and a transfer is queued for what was stored."""
 
-    def post(self, request: Request) -> HttpResponse:
-        def encode(receipt: store.Receipt) -> Answer:
-            counts, run = _counts(receipt), receipt.esecuzione
-            if run is None:
-                answer = Response({"status": "Nessun record da trasferire.", **counts})
-            else:
-                answer = answers.accepted(request, run, status="ETL avviato.", **counts)
-            return answers.frozen(request, answer, run)
+    start_transfer = True
 
-        return _receive(request, encode, start_transfer=True)
+    def answer(
+        self, request: Request, run: EsecuzioneEtl | None, counts: dict[str, Any]
+    ) -> Response:
+        if run is None:
+            return Response({"status": "Nessun record da trasferire.", **counts})
+        return answers.accepted(request, run, status="ETL avviato.", **counts)
 
 
 class ProcessTransfer(APIView):
     scope = "flusso"
 
     def post(self, request: Request) -> Response:
-        return answers.start_and_answer(
-            request, EsecuzioneEtl.Tipo.TRANSFER, settings.RUN_WAIT_SECONDS
-        )
+        return answers.start_and_answer(request, EsecuzioneEtl.Tipo.TRANSFER)
 
 
 class RunByToken(APIView):
@@ -111,16 +125,12 @@ class Status(APIView):
         wanted = request.query_params.get("esecuzione")
         if wanted is None:
             return Response(status.overview())
-        run = _run_numbered(wanted)
+        # Python refuses to convert thousands of digits.
+        is_number = wanted.isdecimal() and len(wanted) <= MAX_DIGITS
+        run = EsecuzioneEtl.objects.filter(pk=wanted).first() if is_number else None
         if run is None:
             raise Http404
         return Response({"esecuzione": listing.as_json(run)})
-
-
-def _run_numbered(text: str) -> EsecuzioneEtl | None:
-    """The run of that number as text; Python refuses to convert thousands of digits."""
-    is_number = text.isdecimal() and len(text) <= MAX_DIGITS
-    return EsecuzioneEtl.objects.filter(pk=text).first() if is_number else None
 
 
 class Actions(APIView):

@@ -25,6 +25,4 @@ class UpdateOrders(APIView):
     scope = "flusso"
 
     def post(self, request: Request) -> Response:
-        return answers.start_and_answer(
-            request, EsecuzioneEtl.Tipo.ORDINI, settings.RUN_WAIT_SECONDS
-        )
+        return answers.start_and_answer(request, EsecuzioneEtl.Tipo.ORDINI)
