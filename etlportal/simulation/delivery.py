@@ -54,7 +54,7 @@ class Staging:
         return _lines(next_lines(self._limits, fictitious=False))
 
     def send(self, records: list[Record], body: bytes) -> None:
-        store.store_lotto(records, body, nome_chiave=SENDER, headers={}, request_id=SENDER)
+        store.store_lotto(store.Post(records, body, SENDER, headers={}, request_id=SENDER))
 
 
 class Answer(NamedTuple):

@@ -50,18 +50,14 @@ def mark_of(headers: Mapping[str, str], sha256: str, dedup: timedelta) -> Mark |
     ``UselessIdempotencyKey`` for one that identifies nothing.
     """
     if (key := headers.get(KEY_HEADER)) is not None:
-        return Mark(f"chiave:{_checked(key)}", KEPT_FOR)
+        key = key.strip()
+        if not key or not _is_sane(key):
+            raise UselessIdempotencyKey(header=KEY_HEADER, most=MAX_KEY)
+        return Mark(f"chiave:{key}", KEPT_FOR)
     action = headers.get(ACTION_HEADER, "").strip()
     if action and _is_sane(action):
         return Mark(f"azione:{action}:{sha256}", KEPT_FOR)
     return Mark(f"corpo:{sha256}", dedup, per_corpo=True) if dedup else None
-
-
-def _checked(key: str) -> str:
-    key = key.strip()
-    if not key or not _is_sane(key):
-        raise UselessIdempotencyKey(header=KEY_HEADER, most=MAX_KEY)
-    return key
 
 
 def _is_sane(text: str) -> bool:

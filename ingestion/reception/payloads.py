@@ -84,11 +84,13 @@ def records_in(body: Any, max_records: int) -> list[dict[str, Any]]:
         raise NoList
     if len(body) > max_records:
         raise TooManyRecords(most=max_records, ricevuti=len(body))
-    wrong = [
-        {"indice": index, "campo": "", "messaggio": problem}
-        for index, element in enumerate(body)
-        if (problem := _problem_of(element))
-    ]
+    wrong = []
+    for index, element in enumerate(body):
+        if not isinstance(element, dict):
+            wrong.append({"indice": index, "campo": "", "messaggio": "Non è un oggetto JSON."})
+        elif not _has_known_field(element):
+            told = "Nessun campo conosciuto: controllare i nomi dei campi."
+            wrong.append({"indice": index, "campo": "", "messaggio": told})
     if wrong:
         raise NoRecord(wrong[:MAX_DETAILS], wrong=len(wrong), ricevuti=len(body))
     return body
@@ -103,14 +105,6 @@ def _elements_of(body: dict[str, Any]) -> list[Any]:
             if normalised_key(key) == "value" and isinstance(inner, list):
                 return inner
     return [body]
-
-
-def _problem_of(element: Any) -> str:
-    if not isinstance(element, dict):
-        return "Non è un oggetto JSON."
-    if not _has_known_field(element):
-        return "Nessun campo conosciuto: controllare i nomi dei campi."
-    return ""
 
 
 def _has_known_field(record: dict[str, Any]) -> bool:

@@ -135,18 +135,15 @@ def _delete_rows(before: datetime, today: date, size: int) -> int:
         if not rows:
             return 0
         RawOperazione.objects.filter(pk__in=[pk for pk, _ in rows]).delete()
-        _note_on_batches(Counter(lotto for _, lotto in rows if lotto))
+        batches_by_count: defaultdict[int, list[UUID]] = defaultdict(list)
+        for lotto, count in Counter(lotto for _, lotto in rows if lotto).items():
+            batches_by_count[count].append(lotto)
+        for count, lotti in batches_by_count.items():
+            batches = LottoRicevuto.objects.filter(pk__in=lotti)
+            batches.update(eliminati=F("eliminati") + count)
         senza_lotto = sum(lotto is None for _, lotto in rows)
         _note(today, record=len(rows), senza_lotto=senza_lotto)
     return len(rows)
-
-
-def _note_on_batches(deleted: Counter[UUID]) -> None:
-    batches_by_count: defaultdict[int, list[UUID]] = defaultdict(list)
-    for uuid, count in deleted.items():
-        batches_by_count[count].append(uuid)
-    for count, uuids in batches_by_count.items():
-        LottoRicevuto.objects.filter(pk__in=uuids).update(eliminati=F("eliminati") + count)
 
 
 def _note(today: date, **counts: int) -> None:
@@ -159,17 +156,14 @@ def _note(today: date, **counts: int) -> None:
 # --- Batches, runs, tasks -------------------------------------------------------------------
 
 
-def _old_batches(before: datetime) -> QuerySet[LottoRicevuto]:
+def _delete_batches(before: datetime, today: date, size: int) -> int:
     """Emptied ones; one whose books do not balance stays, for ``verifica`` to tell."""
     rows = RawOperazione.objects.filter(lotto=OuterRef("pk"))
-    return LottoRicevuto.objects.filter(
+    emptied = LottoRicevuto.objects.filter(
         ~Exists(rows), ricevuto_il__lt=before, record=F("eliminati")
     )
-
-
-def _delete_batches(before: datetime, today: date, size: int) -> int:
     with transaction.atomic(using="default"):
-        old = list(_old_batches(before).order_by("ricevuto_il").values_list("pk", flat=True)[:size])
+        old = list(emptied.order_by("ricevuto_il").values_list("pk", flat=True)[:size])
         if not old:
             return 0
         batches = LottoRicevuto.objects.filter(pk__in=old)

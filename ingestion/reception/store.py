@@ -84,7 +84,11 @@ def receive(post: Post, dedup: timedelta, encode: Encode) -> Reply:
             with transaction.atomic(using="default"):
                 if mark:
                     idempotency.forget_expired(post.nome_chiave, mark, now)
-                return Reply(_store_and_answer(post, sha256, mark, encode), ripetuta=False)
+                receipt = _store(post, sha256, mark)
+                answer = encode(receipt)._replace(trasferisce=post.start_transfer)
+                rows = LottoRicevuto.objects.filter(pk=receipt.lotto)
+                rows.update(risposta=answer._asdict())
+                return Reply(answer, ripetuta=False)
         except _MarkTaken:
             if mark is None or attempt == MAX_TRIES:
                 raise
@@ -96,85 +100,60 @@ def _replay(first: LottoRicevuto, mark: Mark, post: Post, encode: Encode) -> Rep
     endpoint, is only said to be a duplicate.
     """
     logger.info("batch %s: sent again", first.uuid, extra={"request_id": post.request_id})
-    answer = None if mark.per_corpo else idempotency.answer_of(first)
-    if answer and answer.trasferisce == post.start_transfer:
+    answer = idempotency.answer_of(first)
+    if answer and not mark.per_corpo and answer.trasferisce == post.start_transfer:
         return Reply(answer, ripetuta=True)
-    run = _run_of(first, post) if post.start_transfer else None
+    run = None
+    if post.start_transfer:  # the run queued for the batch; a new one if none was, or it failed
+        queued = EsecuzioneEtl.objects.filter(pk=(answer and answer.esecuzione) or 0)
+        run = queued.exclude(stato__in=EsecuzioneEtl.FAILED).first() or _enqueue(post)
     receipt = Receipt(first.uuid, first.record, 0, run, duplicato=True)
     return Reply(encode(receipt), ripetuta=True)
 
 
-def _run_of(first: LottoRicevuto, post: Post) -> EsecuzioneEtl:
-    """The run queued for the batch; a new one if there was none, or it failed."""
-    answer = idempotency.answer_of(first)
-    queued = EsecuzioneEtl.objects.filter(pk=(answer and answer.esecuzione) or 0)
-    return queued.exclude(stato__in=EsecuzioneEtl.FAILED).first() or _enqueue(post)
+def store_lotto(post: Post) -> Receipt:
+    """Stores the records in one PostgreSQL transaction, whether or not they were sent before.
 
-
-def store_lotto(
-    records: list[dict[str, Any]],
-    body: bytes,
-    *,
-    nome_chiave: str,
-    headers: Mapping[str, str],
-    request_id: str,
-    start_transfer: bool = False,
-) -> Receipt:
-    """Stores the records in one PostgreSQL transaction, whether or not they were sent before;
-    with ``start_transfer`` a run is queued in that same transaction. Returns after the commit;
-    any exception means that nothing is stored.
+    Returns after the commit; any exception means that nothing is stored.
     """
-    post = Post(records, body, nome_chiave, headers, request_id, start_transfer)
     with transaction.atomic(using="default"):
-        return _store(post, hashlib.sha256(body).hexdigest(), None)
-
-
-def _store_and_answer(post: Post, sha256: str, mark: Mark | None, encode: Encode) -> Answer:
-    receipt = _store(post, sha256, mark)
-    answer = encode(receipt)._replace(trasferisce=post.start_transfer)
-    LottoRicevuto.objects.filter(pk=receipt.lotto).update(risposta=answer._asdict())
-    return answer
+        return _store(post, hashlib.sha256(post.body).hexdigest(), None)
 
 
 def _store(post: Post, sha256: str, mark: Mark | None) -> Receipt:
-    lotto = _insert_lotto(post, sha256, mark)
-    RawOperazione.objects.bulk_create(_raw_rows(lotto, post.records), batch_size=INSERT_BATCH)
+    """The batch row comes first: a twin of this request then waits before it does any work."""
     count = len(post.records)
+    flow = {field: post.headers.get(name, "")[:255] for field, name in FLOW_HEADERS.items()}
+    try:
+        lotto = LottoRicevuto.objects.create(
+            nome_chiave=post.nome_chiave,
+            chiave_idempotenza=mark and mark.valore,
+            sha256=sha256,
+            corpo=gzip.compress(post.body, compresslevel=1),
+            record=count,
+            request_id=post.request_id[:100],
+            **flow,
+        )
+    except IntegrityError as error:
+        raise _MarkTaken from error
+    rows = [
+        RawOperazione(
+            lotto=lotto,
+            indice=index,
+            anomalia=record.anomalia,
+            altri_campi=record.altri_campi,
+            avvisi=record.avvisi,
+            **record.testi,
+        )
+        for index, record in enumerate([payloads.stage(record) for record in post.records])
+    ]
+    RawOperazione.objects.bulk_create(rows, batch_size=INSERT_BATCH)
     run = _enqueue(post) if post.start_transfer and count else None
     ids = {"request_id": post.request_id}
     transaction.on_commit(
         lambda: logger.info("batch %s: %s records", lotto.uuid, count, extra=ids), using="default"
     )
     return Receipt(lotto.uuid, count, count, run)
-
-
-def _insert_lotto(post: Post, sha256: str, mark: Mark | None) -> LottoRicevuto:
-    """The batch row comes first: a twin of this request then waits before it does any work."""
-    flow = {field: post.headers.get(name, "")[:255] for field, name in FLOW_HEADERS.items()}
-    try:
-        return LottoRicevuto.objects.create(
-            nome_chiave=post.nome_chiave,
-            chiave_idempotenza=mark and mark.valore,
-            sha256=sha256,
-            corpo=gzip.compress(post.body, compresslevel=1),
-            record=len(post.records),
-            request_id=post.request_id[:100],
-            **flow,
-        )
-    except IntegrityError as error:
-        raise _MarkTaken from error
-
-
-def _raw_rows(lotto: LottoRicevuto, records: Iterable[dict[str, Any]]) -> Iterable[RawOperazione]:
-    for index, staged in enumerate([payloads.stage(each) for each in records]):
-        yield RawOperazione(
-            lotto=lotto,
-            indice=index,
-            anomalia=staged.anomalia,
-            altri_campi=staged.altri_campi,
-            avvisi=staged.avvisi,
-            **staged.testi,
-        )
 
 
 def _enqueue(post: Post) -> EsecuzioneEtl:

@@ -28,7 +28,7 @@ class Failure(Enum):
 
 def classify(error: BaseException) -> Failure:
     code = mysql_code(error)
-    state = _sqlstate(error)
+    state = getattr(error.__cause__, "pgcode", None) or ""
     if code in MYSQL_PASSING or state.startswith(POSTGRESQL_PASSING):
         return Failure.PASSING
     if code in MYSQL_DATA:
@@ -59,10 +59,6 @@ def mysql_code(error: BaseException) -> int | None:
     if isinstance(error, DatabaseErrorBase) and error.args and isinstance(error.args[0], int):
         return error.args[0]
     return None
-
-
-def _sqlstate(error: BaseException) -> str:
-    return getattr(error.__cause__, "pgcode", None) or ""
 
 
 STOPPED_BECAUSE = {

@@ -340,7 +340,7 @@ def test_one_byte_makes_another_body(api, path):
 
 def test_a_batch_that_came_by_no_request_is_known_too(api, plant, run_queue):
     body = json.dumps(BODY).encode()
-    store.store_lotto(BODY, body, nome_chiave="API_KEY", headers={}, request_id="-")
+    store.store_lotto(store.Post(BODY, body, "API_KEY", headers={}, request_id="-"))
 
     answer = post(api, "/run-etl", body)
 

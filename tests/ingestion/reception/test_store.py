@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "production"], transact
 
 def receive(body, **overrides):
     options = {"nome_chiave": "API_KEY", "headers": {}, "request_id": "prova-1"}
-    return store.store_lotto(decode(body), body, **(options | overrides))
+    return store.store_lotto(store.Post(decode(body), body, **(options | overrides)))
 
 
 def body_of(count):

@@ -37,9 +37,7 @@ class Chain:
         make_riga(8, "PZC01", 3)
         make_scorta("PZC01")
         record = builders.make_posted(temperatura_effettiva=1350, codice_operatore="ignoto")
-        receipt = store.store_lotto(
-            [record], b"[]", nome_chiave="k", headers=HEADERS, request_id="r-77"
-        )
+        receipt = store.store_lotto(store.Post([record], b"[]", "k", HEADERS, "r-77"))
         self.lotto = LottoRicevuto.objects.get(pk=receipt.lotto)
         run, work = builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options())
         self.transfer = do_work(run, work)
