@@ -51,11 +51,9 @@ class InsertPostgres(APIView):
         )
         dedup = timedelta(minutes=settings.DEDUP_MINUTI)
         reply = store.receive(post, dedup, lambda receipt: self.encode(request, receipt))
+        stored = reply.answer
         response = HttpResponse(
-            reply.answer.corpo,
-            JSON_TYPE,
-            status=reply.answer.stato,
-            headers=reply.answer.intestazioni,
+            stored.corpo, JSON_TYPE, status=stored.stato, headers=stored.intestazioni
         )
         if reply.ripetuta:
             response["Idempotency-Replayed"] = "true"
@@ -63,38 +61,29 @@ class InsertPostgres(APIView):
 
     def encode(self, request: Request, receipt: store.Receipt) -> Answer:
         """The answer as it will leave, to be stored."""
-        response = self.answer(
-            request,
-            receipt.esecuzione,
-            {
-                "lotto": str(receipt.lotto),
-                "ricevuti": receipt.ricevuti,
-                "inseriti": receipt.inseriti,
-                "duplicato": receipt.duplicato,
-            },
-        )
+        run = receipt.esecuzione
+        counts = {
+            "lotto": str(receipt.lotto),
+            "ricevuti": receipt.ricevuti,
+            "inseriti": receipt.inseriti,
+            "duplicato": receipt.duplicato,
+        }
+        if run:
+            response = answers.accepted(request, run, status="ETL avviato.", **counts)
+        elif self.start_transfer:
+            response = Response({"status": "Nessun record da trasferire.", **counts})
+        else:
+            message = "Dati inseriti con successo in PostgreSQL."
+            response = Response({"message": message, **counts})
         body = force_str(request.accepted_renderer.render(response.data))
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-        run = receipt.esecuzione
         return Answer(response.status_code, headers, body, run.pk if run else None)
-
-    def answer(
-        self, request: Request, run: EsecuzioneEtl | None, counts: dict[str, Any]
-    ) -> Response:
-        return Response({"message": "Dati inseriti con successo in PostgreSQL.", **counts})
 
 
 class RunEtl(InsertPostgres):
     """The same, and a transfer is queued for what was stored."""
 
     start_transfer = True
-
-    def answer(
-        self, request: Request, run: EsecuzioneEtl | None, counts: dict[str, Any]
-    ) -> Response:
-        if run is None:
-            return Response({"status": "Nessun record da trasferire.", **counts})
-        return answers.accepted(request, run, status="ETL avviato.", **counts)
 
 
 class ProcessTransfer(APIView):

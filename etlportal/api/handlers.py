@@ -6,6 +6,7 @@ never a stack trace, SQL or an exception's own text.
 
 import logging
 import math
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -114,15 +115,6 @@ def _ids(request: Any) -> dict[str, str]:
     return {"request_id": getattr(request, "request_id", "-")}
 
 
-def _is_admin(request: HttpRequest) -> bool:
-    return request.path.startswith("/admin/")
-
-
-def _standard_answer(request: HttpRequest, status: int) -> JsonResponse:
-    """The answer that Django itself gives, with the content type of the API's own answers."""
-    return json_answer(standard_body(request, status), status)
-
-
 def json_answer(body: dict[str, Any], status: int) -> JsonResponse:
     """As DRF would write it, for what DRF does not answer."""
     return JsonResponse(
@@ -130,32 +122,20 @@ def json_answer(body: dict[str, Any], status: int) -> JsonResponse:
     )
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.bad_request(request, exception)
-    return _standard_answer(request, HTTPStatus.BAD_REQUEST)
+def _as_page_or_json(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The handler of a status outside of DRF's views: the admin gets Django's own ``page``."""
+
+    def handler(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.path.startswith("/admin/"):
+            return page(request, *args, **kwargs)
+        return json_answer(standard_body(request, status), status)
+
+    return handler
 
 
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.permission_denied(request, exception)
-    return _standard_answer(request, HTTPStatus.FORBIDDEN)
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that is not ours, or too old; outside the admin a flow that forgot the path."""
-    if _is_admin(request):
-        return csrf.csrf_failure(request, reason)
-    return _standard_answer(request, HTTPStatus.NOT_FOUND)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.page_not_found(request, exception)
-    return _standard_answer(request, HTTPStatus.NOT_FOUND)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    if _is_admin(request):
-        return defaults.server_error(request)
-    return _standard_answer(request, HTTPStatus.INTERNAL_SERVER_ERROR)
+bad_request = _as_page_or_json(HTTPStatus.BAD_REQUEST, defaults.bad_request)
+permission_denied = _as_page_or_json(HTTPStatus.FORBIDDEN, defaults.permission_denied)
+not_found = _as_page_or_json(HTTPStatus.NOT_FOUND, defaults.page_not_found)
+server_error = _as_page_or_json(HTTPStatus.INTERNAL_SERVER_ERROR, defaults.server_error)
+# A form that is not ours, or too old; outside the admin a flow that forgot the path.
+csrf_failure = _as_page_or_json(HTTPStatus.NOT_FOUND, csrf.csrf_failure)
