@@ -21,5 +21,5 @@ COUNTING = register(
     )
 )
 
-# Tasks that were in the queue before an upgrade from version 0.1.0 name it.
+# Tasks that an earlier version put in the queue name it.
 run_update = run_queued

@@ -14,8 +14,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.runs import queue
-from ingestion.runs import start as starting
+from ingestion.runs import queue, start
 from ingestion.runs.lease import Lease, LeaseLost, RowTally, finish
 from ingestion.runs.listing import as_json
 from ingestion.runs.start import (
@@ -40,8 +39,8 @@ Stato = EsecuzioneEtl.Stato
 DEAD_AFTER = timedelta(minutes=3)
 
 
-def start(run):
-    starting.start(run, DEAD_AFTER, timezone.now())
+def start_now(run):
+    start.start(run, DEAD_AFTER, timezone.now())
 
 
 def tries():
@@ -54,7 +53,7 @@ def tries():
 def test_a_queued_run_starts():
     run = make_esecuzione()
 
-    start(run)
+    start_now(run)
 
     assert run.stato == Stato.IN_CORSO
     assert run.iniziata_il == run.battito_il
@@ -66,7 +65,7 @@ def test_a_second_start_is_refused():
     second = make_esecuzione()
 
     with pytest.raises(RunAlreadyActive) as refusal:
-        start(second)
+        start_now(second)
 
     assert refusal.value.active == active
     second.refresh_from_db()
@@ -77,7 +76,7 @@ def test_runs_of_two_kinds_do_not_wait_for_each_other():
     make_active_esecuzione(tipo=EsecuzioneEtl.Tipo.ORDINI)
     run = make_esecuzione()
 
-    start(run)
+    start_now(run)
 
     assert run.stato == Stato.IN_CORSO
 
@@ -90,7 +89,7 @@ def test_of_many_starts_at_once_one_wins():
     def contend(run):
         try:
             barrier.wait()
-            start(run)
+            start_now(run)
             outcomes.append("started")
         except RunAlreadyActive:
             outcomes.append("refused")
@@ -112,7 +111,7 @@ def test_a_run_starts_only_from_the_queue(stato):
     run = make_esecuzione(stato=stato)
 
     with pytest.raises(LeaseLost):
-        start(run)
+        start_now(run)
 
 
 def test_a_start_that_the_database_refuses_for_another_reason_ends(monkeypatch):
@@ -123,15 +122,15 @@ def test_a_start_that_the_database_refuses_for_another_reason_ends(monkeypatch):
         tries.append(run)
         raise IntegrityError
 
-    monkeypatch.setattr(starting, "_take_lease", refuse)
+    monkeypatch.setattr(start, "_take_lease", refuse)
 
     with pytest.raises(IntegrityError):
-        start(make_esecuzione())
-    assert len(tries) == starting.MAX_STARTS
+        start_now(make_esecuzione())
+    assert len(tries) == start.MAX_STARTS
 
 
 def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypatch):
-    run, claim = make_esecuzione(), starting._take_lease
+    run, claim = make_esecuzione(), start._take_lease
     refusals = [IntegrityError]
 
     def refuse_once(run, now):
@@ -139,18 +138,18 @@ def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypa
             raise refusals.pop()
         return claim(run, now)
 
-    monkeypatch.setattr(starting, "_take_lease", refuse_once)
-    start(run)
+    monkeypatch.setattr(start, "_take_lease", refuse_once)
+    start_now(run)
 
     assert run.stato == Stato.IN_CORSO
 
 
 def test_a_finished_run_frees_its_place():
     first, second = make_esecuzione(), make_esecuzione()
-    start(first)
+    start_now(first)
     finish(first, Stato.OK, "Fatto.", letti=1, caricati=1)
 
-    start(second)
+    start_now(second)
 
     assert (first.stato, first.messaggio, first.letti) == (Stato.OK, "Fatto.", 1)
     assert first.finita_il
@@ -210,7 +209,7 @@ def here(pid):
 def test_a_silent_run_is_taken_over():
     dead, run = make_dead_esecuzione(), make_esecuzione()
 
-    start(run)
+    start_now(run)
 
     dead.refresh_from_db()
     assert dead.stato == Stato.INTERROTTA
@@ -223,7 +222,7 @@ def test_a_run_whose_process_vanished_is_taken_over_at_once():
     dead = make_active_esecuzione(processo=here(vanished_pid()))
     run = make_esecuzione()
 
-    start(run)
+    start_now(run)
 
     dead.refresh_from_db()
     assert dead.stato == Stato.INTERROTTA
@@ -265,7 +264,7 @@ def test_another_users_process_lives(monkeypatch):
     def refuse(pid, number):
         raise PermissionError
 
-    monkeypatch.setattr(starting.os, "kill", refuse)
+    monkeypatch.setattr(start.os, "kill", refuse)
 
     assert not is_dead(run_of(vanished_pid()), DEAD_AFTER, timezone.now())
 
@@ -289,7 +288,7 @@ def test_the_rows_it_had_in_hand_are_tried_once_more():
     rows = make_raw_operazioni(5)
     make_dead_esecuzione(batch_da=rows[1].pk, batch_a=rows[3].pk)
 
-    start(make_esecuzione())
+    start_now(make_esecuzione())
 
     assert tries() == [0, 1, 1, 1, 0]
 
@@ -298,7 +297,7 @@ def test_only_rows_still_pending_count_a_try():
     rows = [make_raw_operazione(stato=stato) for stato in ("PENDING", "PROCESSED", "ERROR")]
     make_dead_esecuzione(batch_da=rows[0].pk, batch_a=rows[2].pk)
 
-    start(make_esecuzione())
+    start_now(make_esecuzione())
 
     assert tries() == [1, 0, 0]
 
@@ -307,7 +306,7 @@ def test_a_run_that_died_between_batches_had_nothing_in_hand():
     make_raw_operazione()
     make_dead_esecuzione()
 
-    start(make_esecuzione())
+    start_now(make_esecuzione())
 
     assert tries() == [0]
 
@@ -317,7 +316,7 @@ def test_a_row_of_another_batch_that_lies_between_is_not_blamed():
     rows = [make_raw_operazione(tentativi=count) for count in (0, 2, 0)]
     make_dead_esecuzione(batch_da=rows[0].pk, batch_a=rows[2].pk)
 
-    start(make_esecuzione())
+    start_now(make_esecuzione())
 
     assert tries() == [1, 2, 1]
 
@@ -326,7 +325,7 @@ def test_a_row_that_was_alone_in_hand_is_blamed_again():
     row = make_raw_operazione(tentativi=2)
     make_dead_esecuzione(batch_da=row.pk, batch_a=row.pk)
 
-    start(make_esecuzione())
+    start_now(make_esecuzione())
 
     assert tries() == [3]
 
@@ -370,7 +369,7 @@ def test_a_heartbeat_keeps_the_counters():
 
 def test_a_run_that_was_closed_must_stop():
     old = make_dead_esecuzione()
-    start(make_esecuzione())
+    start_now(make_esecuzione())
 
     with pytest.raises(LeaseLost):
         Lease(old, RowTally()).beat()
@@ -378,7 +377,7 @@ def test_a_run_that_was_closed_must_stop():
 
 def test_a_run_that_was_closed_stays_closed():
     old = make_dead_esecuzione()
-    start(make_esecuzione())
+    start_now(make_esecuzione())
 
     finish(old, Stato.OK, "Fatto.", caricati=9)
 
@@ -432,7 +431,7 @@ def test_a_run_that_is_joined_starts_after_our_commit():
     def begin():
         try:
             started.set()
-            start(run)
+            start_now(run)
             order.append(("started", RawOperazione.objects.count()))
         finally:
             connections.close_all()
