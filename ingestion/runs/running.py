@@ -68,12 +68,13 @@ def carry_out(
     ``patience``, and ``LeaseLost`` when somebody else started or closed this one.
     """
     close_old_connections()
+    work = work or job.work()  # first: a setting that it cannot read must not leave a run IN_CORSO
     try:
         start_when_free(run, settings.RUN_DEAD_AFTER, patience)
     except RunAlreadyActive as busy:
         _give_way(run, busy.active)
         raise
-    return do_work(run, work or job.work(), on_progress)
+    return do_work(run, work, on_progress)
 
 
 def do_work(run: EsecuzioneEtl, work: Work, on_progress: Progress | None = None) -> EsecuzioneEtl:
