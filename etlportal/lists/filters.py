@@ -75,6 +75,19 @@ class TextFilter(FormFilter):
         return []
 
 
+class NumberFilter(TextFilter):
+    """Rows whose column ``lookup`` is the number written."""
+
+    hint = _("numero")
+    lookup: str
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        number = row_number(self.text)
+        return queryset.none() if number is None else queryset.filter(**{self.lookup: number})
+
+
 class GivenTextFilter(TextFilter):
     """Reached by links from other pages; shown only while it is in force."""
 

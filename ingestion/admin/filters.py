@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.filters import DateRangeFilter, GivenTextFilter, row_number
+from etlportal.lists.filters import DateRangeFilter, GivenTextFilter, NumberFilter
 
 
 class RicevutoFilter(DateRangeFilter):
@@ -17,13 +17,10 @@ class RicevutoFilter(DateRangeFilter):
     field = "ricevuto_il"
 
 
-class EsecuzioneFilter(GivenTextFilter):
+class EsecuzioneFilter(GivenTextFilter, NumberFilter):
     title = _("esecuzione")
     parameter = "esecuzione"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        number = row_number(self.text)
-        return queryset.none() if number is None else queryset.filter(esecuzione_id=number)
+    lookup = "esecuzione_id"
 
 
 class ErroriFilter(admin.SimpleListFilter):

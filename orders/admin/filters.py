@@ -12,25 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from etlportal.lists.filters import (
     DateRangeFilter,
     GivenTextFilter,
+    NumberFilter,
     TextFilter,
     matching,
-    row_number,
 )
 from orders.models import Cliente
 from production.admin.filters import PezzoFilter
-
-
-class NumberFilter(TextFilter):
-    """Rows whose foreign key ``lookup`` is the number written."""
-
-    hint = _("numero")
-    lookup: str
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.text:
-            return queryset
-        number = row_number(self.text)
-        return queryset.none() if number is None else queryset.filter(**{self.lookup: number})
 
 
 class OrdineFilter(NumberFilter):

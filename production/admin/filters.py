@@ -13,8 +13,7 @@ from etlportal.lists.filters import (
     DateRangeFilter,
     GivenTextFilter,
     MasterDataFilter,
-    TextFilter,
-    row_number,
+    NumberFilter,
 )
 from production.models import Anomalia, Macchinario, Pezzo, choices
 from production.vocabulary import StatoAnomalia, TipoOperazione
@@ -44,18 +43,14 @@ class AnomaliaMacchinarioFilter(MacchinarioFilter):
     lookup = "operazione__macchinario"
 
 
-class TipoAnomaliaFilter(TextFilter):
+class TipoAnomaliaFilter(NumberFilter):
     title = _("tipo di anomalia")
     parameter = "tipo"
+    lookup = "anomalia_id"
     inputs_template = "admin/filter_inputs/select.html"
 
     def options(self) -> list[tuple[str, Any]]:
         return [(str(kind.pk), kind) for kind in Anomalia.objects.all()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.text:
-            return queryset
-        return queryset.filter(anomalia_id=row_number(self.text))
 
 
 class InizioFilter(DateRangeFilter):
@@ -106,12 +101,7 @@ class StatoAnomaliaFilter(admin.SimpleListFilter):
         return queryset.filter(stato__in=StatoAnomalia.to_handle())
 
 
-class OperazioneFilter(GivenTextFilter):
+class OperazioneFilter(GivenTextFilter, NumberFilter):
     title = _("operazione")
     parameter = "operazione"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.text:
-            return queryset
-        number = row_number(self.text)
-        return queryset.none() if number is None else queryset.filter(operazione=number)
+    lookup = "operazione"
