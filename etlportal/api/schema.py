@@ -57,7 +57,7 @@ def document() -> dict[str, Any]:
         }
         for path, methods in written()["paths"].items()
     }
-    return _without_connector(written() | {"paths": paths})
+    return _as_told(written() | {"paths": paths})
 
 
 def _from_view(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
@@ -77,12 +77,22 @@ def _from_view(path: str, method: str, operation: dict[str, Any]) -> dict[str, A
     }
 
 
-def _without_connector(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {
-            name: _without_connector(value) for name, value in node.items() if name != "x-connector"
-        }
-    return [_without_connector(each) for each in node] if isinstance(node, list) else node
+def _as_told(node: Any) -> Any:
+    """Without what is for the connector alone, and with the whole shape of an error."""
+    if isinstance(node, list):
+        return [_as_told(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    told = {
+        name: _as_told(value)
+        for name, value in node.items()
+        if name not in ("x-connector", "x-error")
+    }
+    if error := node.get("x-error"):
+        shape = {"dettagli": [], "request_id": "6f1c2d3e4b5a69788796a5b4c3d2e1f0"}
+        schema = {"$ref": "#/components/schemas/Errore"}
+        told["content"] = {"application/json": {"schema": schema, "example": shape | error}}
+    return told
 
 
 class KeyOrStaff(ApiKeyAuthentication):
