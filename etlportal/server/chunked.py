@@ -28,21 +28,27 @@ def reading_chunked(application: WsgiApplication) -> WsgiApplication:
     return read
 
 
-class ChunkedInput:
-    """Broken chunks are the client's, as a lost connection is: an ``OSError`` for whoever reads."""
+class WrappedInput:
+    """A body; ``reading`` is given the source's own method, and may do something around it."""
 
     def __init__(self, source: Any) -> None:
         self.source = source
 
+    def reading(self, read: Callable[..., bytes], *size: int) -> bytes:
+        raise NotImplementedError
+
     def read(self, *size: int) -> bytes:
-        return _read(self.source.read, *size)
+        return self.reading(self.source.read, *size)
 
     def readline(self, *size: int) -> bytes:
-        return _read(self.source.readline, *size)
+        return self.reading(self.source.readline, *size)
 
 
-def _read(read: Callable[..., bytes], *size: int) -> bytes:
-    try:
-        return read(*size)
-    except ParseException as error:
-        raise OSError("the body's chunks are broken") from error
+class ChunkedInput(WrappedInput):
+    """Broken chunks are the client's, as a lost connection is: an ``OSError`` for whoever reads."""
+
+    def reading(self, read: Callable[..., bytes], *size: int) -> bytes:
+        try:
+            return read(*size)
+        except ParseException as error:
+            raise OSError("the body's chunks are broken") from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections
 
-from etlportal.server.chunked import WsgiApplication
+from etlportal.server.chunked import WrappedInput, WsgiApplication
 
 AT_WORK = 20
 
@@ -31,20 +31,14 @@ def taking_turns(application: WsgiApplication, at_work: int = AT_WORK) -> WsgiAp
     return take
 
 
-class ClientInput:
+class ClientInput(WrappedInput):
     """A body, read without a turn and without a connection to a database."""
 
     def __init__(self, source: Any, turns: Semaphore) -> None:
-        self.source = source
+        super().__init__(source)
         self.turns = turns
 
-    def read(self, *size: int) -> bytes:
-        return self._wait_for(self.source.read, *size)
-
-    def readline(self, *size: int) -> bytes:
-        return self._wait_for(self.source.readline, *size)
-
-    def _wait_for(self, read: Callable[..., bytes], *size: int) -> bytes:
+    def reading(self, read: Callable[..., bytes], *size: int) -> bytes:
         close_connections()
         self.turns.release()
         try:
