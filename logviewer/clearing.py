@@ -11,8 +11,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -107,7 +108,9 @@ class _Copy:
     def __init__(self, path: Path) -> None:
         self.folder = path.parent / files.BACKUPS
         self.folder.mkdir(exist_ok=True)
-        self._remove_abandoned()
+        for part in self.folder.glob(".*.part"):  # of processes that were killed while copying
+            if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
+                part.unlink(missing_ok=True)
         descriptor, name = tempfile.mkstemp(
             prefix=f".{path.stem}.", suffix=".part", dir=self.folder
         )
@@ -124,12 +127,6 @@ class _Copy:
             file.close()
         self.raw.close()
         self.part.unlink(missing_ok=True)
-
-    def _remove_abandoned(self) -> None:
-        """Copies of processes that were killed while making them."""
-        for part in self.folder.glob(".*.part"):
-            if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
-                part.unlink(missing_ok=True)
 
     def catch_up(self, path: Path) -> None:
         """Copies until little is left; a log that grows faster than this ends after some turns."""
@@ -177,16 +174,13 @@ class _Copy:
 def _free_name(folder: Path, name: str) -> Path:
     """A name that no backup has, taken with an empty file: another process cannot get it too."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    number = 1
-    while True:
+    for number in count(1):
         suffix = f"-{number}" if number > 1 else ""
         path = folder / f"{name}.{stamp}{suffix}.log.gz"
-        try:
+        with suppress(FileExistsError):
             path.touch(exist_ok=False)
-        except FileExistsError:
-            number += 1
-        else:
-            return path
+            break
+    return path
 
 
 def backups(folder: Path) -> list[Path]:

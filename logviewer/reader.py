@@ -57,7 +57,9 @@ class Matcher:
             return False
         if self.run and line[25:80].split(b" ", 2)[1:2] != [self.run]:
             return False
-        return self._has_text(line)
+        if self.plain:
+            return self.plain in line.lower()
+        return self.text in line.decode(errors="replace").casefold()
 
     def may_be_in(self, block: bytes) -> bool:
         """Whether a line wanted can be among these bytes; True when only its lines can tell."""
@@ -67,11 +69,6 @@ class Matcher:
             return False
         return not self.plain or self.plain in block.lower()
 
-    def _has_text(self, line: bytes) -> bool:
-        if self.plain:
-            return self.plain in line.lower()
-        return self.text in line.decode(errors="replace").casefold()
-
 
 def tail(path: Path, wanted: Wanted) -> Tail:
     """The last lines that match, from the file and, before it, its rotated pieces.
@@ -79,23 +76,18 @@ def tail(path: Path, wanted: Wanted) -> Tail:
     No file: no lines. Raises ``OSError`` for a file that cannot be read.
     """
     matches = Matcher(wanted)
-    found: list[bytes] = []
-    size = 0
+    newest_first: list[bytes] = []
+    size, truncated = 0, False
     with ExitStack() as stack:
         scan = _Backwards(_open_newest_first(path, stack), matches)
-        for line in scan:
-            if not matches(line):
-                continue
+        for line in filter(matches, scan):
             size += len(line)
-            if len(found) == wanted.lines or size > ANSWERED:
-                return _answer(found, truncated=True)
-            found.append(line)
-    return _answer(found, truncated=scan.stopped)
-
-
-def _answer(newest_first: list[bytes], *, truncated: bool) -> Tail:
+            if len(newest_first) == wanted.lines or size > ANSWERED:
+                truncated = True
+                break
+            newest_first.append(line)
     lines = [clean(line) for line in reversed(newest_first)]
-    return Tail(lines, truncated)
+    return Tail(lines, truncated or scan.stopped)
 
 
 def clean(line: bytes) -> str:
@@ -131,29 +123,26 @@ class _Backwards:
 
     def __iter__(self) -> Iterator[bytes]:
         for file in self.files:
-            yield from self._lines(file)
-
-    def _lines(self, file: BinaryIO) -> Iterator[bytes]:
-        position = file.seek(0, os.SEEK_END)
-        begun = b""  # the part read so far of a line whose beginning is not read yet
-        while position:
-            if self.left <= 0:
-                self.stopped = True
-                return
-            length = min(BLOCK, position)
-            position -= length
-            file.seek(position)
-            block = file.read(length) + begun
-            if self.matches.may_be_in(block):
-                self.left -= length
-                first, *rest = block.split(b"\n")
-                yield from filter(None, reversed(rest))
-            else:
-                self.left -= length // PASSED_OVER + 1
-                first = block.partition(b"\n")[0]
-            begun = first[:LONGEST_LINE]
-        if begun:
-            yield begun
+            position = file.seek(0, os.SEEK_END)
+            begun = b""  # the part read so far of a line whose beginning is not read yet
+            while position:
+                if self.left <= 0:
+                    self.stopped = True
+                    return
+                length = min(BLOCK, position)
+                position -= length
+                file.seek(position)
+                block = file.read(length) + begun
+                if self.matches.may_be_in(block):
+                    self.left -= length
+                    first, *rest = block.split(b"\n")
+                    yield from filter(None, reversed(rest))
+                else:
+                    self.left -= length // PASSED_OVER + 1
+                    first = block.partition(b"\n")[0]
+                begun = first[:LONGEST_LINE]
+            if begun:
+                yield begun
 
 
 def follow(path: Path) -> Iterator[bytes | None]:

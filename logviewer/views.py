@@ -46,13 +46,8 @@ class LogTail(APIView):
         if request._request.get_preferred_type([JSON, TEXT]) == TEXT:
             headers = {"X-Log-Troncato": "1" if tail.truncated else "0"}
             return HttpResponse(text, content_type=f"{TEXT}; charset=utf-8", headers=headers)
-        body = {
-            "logs": text,
-            "file": path.name,
-            "righe": len(tail.lines),
-            "troncato": tail.truncated,
-        }
-        return Response(body)
+        righe, troncato = len(tail.lines), tail.truncated
+        return Response({"logs": text, "file": path.name, "righe": righe, "troncato": troncato})
 
 
 class ClearLogs(APIView):
@@ -66,13 +61,17 @@ class ClearLogs(APIView):
                 "Richiesta anticipata dal programma e non voluta: nulla è stato svuotato.",
                 "richiesta_anticipata",
             )
-        names, backup = read_clear(given_for_clear(request))
+        names, backup = read_clear(request)
         try:
             cleared = clearing.clear_logs(log_folder(), names, backup=backup, by=key_of(request))
         except clearing.AuditRefused as refused:
             raise AuditUnavailable from refused
         except clearing.ClearFailed as failure:
-            raise ClearImpossible(in_words(failure)) from failure
+            sentence = f"Non svuotati, e rimasti com'erano: {', '.join(failure.failed)}."
+            if failure.cleared:
+                sentence += f" Svuotati: {', '.join(item.file for item in failure.cleared)}."
+            sentence += " Controllare spazio e permessi della cartella dei registri."
+            raise ClearImpossible(sentence) from failure
         body = {
             "message": f"Registri svuotati: {', '.join(names)}.",
             "svuotati": [item._asdict() for item in cleared],
@@ -84,7 +83,7 @@ class ClearLogs(APIView):
 
     def head(self, request: Request) -> Response:
         """What is wrong with the request, as GET would say it; clears nothing."""
-        read_clear(given_for_clear(request))
+        read_clear(request)
         return Response()
 
 
@@ -94,40 +93,24 @@ def is_prefetch(request: Request) -> bool:
     return any("prefetch" in text.lower() or "preview" in text.lower() for text in said)
 
 
-def given_for_clear(request: Request) -> dict[str, list[str]]:
-    """``file`` and ``backup`` from the address and from a JSON object in the body.
-
-    Any other name is refused: taken for nothing, ``files=etl`` would clear everything.
+def read_clear(request: Request) -> tuple[list[str], bool]:
+    """Which logs, and whether with a backup: ``file`` and ``backup`` from the address and from a
+    JSON object in the body. Any other name is refused: taken for nothing, ``files=etl`` would
+    clear everything.
     """
     given = {name: request.query_params.getlist(name) for name in request.query_params}
-    for name, value in _body_of(request).items():
-        if name in given:
-            raise ParseError(f"{name} è indicato due volte.", "parametro_non_valido")
-        values = value if isinstance(value, list) and value else [value]
-        given[name] = [_as_text(item) for item in values]
-    for name in given:
-        if name not in ("file", "backup"):
-            raise ParseError("I parametri sono: file, backup.", "parametro_non_valido")
-    return given
-
-
-def _body_of(request: Request) -> dict[str, Any]:
-    if request.method != "POST":
-        return {}
-    body = getattr(request.data, "json", {})  # without a body there is an empty dict
+    # A POST without a body has an empty dict.
+    body = getattr(request.data, "json", {}) if request.method == "POST" else {}
     if not isinstance(body, dict):
         raise ParseError("Il corpo deve essere un oggetto JSON.", "corpo_non_valido")
-    return body
-
-
-def _as_text(value: Any) -> str:
-    """A JSON value as in an address; what is no text is no name and no answer."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else "?"
-
-
-def read_clear(given: dict[str, list[str]]) -> tuple[list[str], bool]:
+    for name, value in body.items():
+        if name in given:
+            raise ParseError(f"{name} è indicato due volte.", "parametro_non_valido")
+        given[name] = [
+            _as_text(item) for item in (value if value and isinstance(value, list) else [value])
+        ]
+    if given.keys() - {"file", "backup"}:
+        raise ParseError("I parametri sono: file, backup.", "parametro_non_valido")
     try:
         names = options.read_names(given.get("file", []))
         return names, options.read_backup(given.get("backup", [""])[-1])
@@ -135,9 +118,8 @@ def read_clear(given: dict[str, list[str]]) -> tuple[list[str], bool]:
         raise ParseError(bad.sentence, "parametro_non_valido") from bad
 
 
-def in_words(failure: clearing.ClearFailed) -> str:
-    """Which logs stay as they were, and which are empty."""
-    sentence = f"Non svuotati, e rimasti com'erano: {', '.join(failure.failed)}."
-    if failure.cleared:
-        sentence += f" Svuotati: {', '.join(item.file for item in failure.cleared)}."
-    return f"{sentence} Controllare spazio e permessi della cartella dei registri."
+def _as_text(value: Any) -> str:
+    """A JSON value as in an address; what is no text is no name and no answer."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else "?"

@@ -2,7 +2,6 @@ import json
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -51,71 +50,65 @@ class Command(PortalCommand):
         super().add_arguments(clear)
 
     def handle(self, *args: Any, **given: Any) -> None:
-        acts = {"tail": self._tail, "grep": self._grep, "clear": self._clear}
         try:
-            acts[given["act"]](given)
+            if given["act"] == "clear":
+                self._clear(given)
+            else:
+                self._read(given)
         except OSError as error:
             raise CommandError(f"I registri non si leggono: {error.strerror}.") from error
 
-    # --- Reading ----------------------------------------------------------------------------
+    def _read(self, given: dict[str, Any]) -> None:
+        """For ``tail`` of one log, and ``grep`` of several."""
+        text = given.get("text", "")
+        wanted = reader.Wanted(given["lines"], given["level"], given["since"], given["run"], text)
+        is_grep = given["act"] == "grep"
+        for name in (given["file"] or files.LOGS) if is_grep else [given["file"]]:
+            path = files.log_path(log_folder(), name)
+            follow = reader.follow(path) if given.get("follow") else None
+            if follow:
+                next(follow)  # from here on, before the tail is read
+            tail = reader.tail(path, wanted)
+            for line in tail.lines:
+                self._print(f"{name}.log: {line}" if is_grep and not self.as_json else line, name)
+            if tail.truncated and not self.as_json:
+                self.stderr.write(f"{name}.log: ci sono righe più vecchie.", style_func=str)
+            if follow:
+                self._follow(follow, name, reader.Matcher(wanted))
 
-    def _tail(self, given: dict[str, Any]) -> None:
-        name = given["file"]
-        follow = reader.follow(_path(name)) if given["follow"] else None
-        if follow:
-            next(follow)  # from here on, before the tail is read
-        self._print_tail(name, _wanted(given), given)
-        if follow:
-            self._follow(follow, name, given)
-
-    def _print_tail(self, name: str, wanted: reader.Wanted, given: dict[str, Any]) -> None:
-        tail = reader.tail(_path(name), wanted)
-        for line in tail.lines:
-            self._print(line, name, given)
-        if tail.truncated and not self.as_json:
-            self.stderr.write(f"{name}.log: ci sono righe più vecchie.", style_func=str)
-
-    def _grep(self, given: dict[str, Any]) -> None:
-        wanted = _wanted(given, text=given["text"])
-        for name in given["file"] or files.LOGS:
-            self._print_tail(name, wanted, given)
-
-    def _follow(self, lines: Any, name: str, given: dict[str, Any]) -> None:
-        matches = reader.Matcher(_wanted(given))
+    def _follow(self, lines: Any, name: str, matches: reader.Matcher) -> None:
         try:
             for line in lines:
                 if line is None:
                     time.sleep(FOLLOW_SECONDS)
                 elif matches(line):
-                    self._print(reader.clean(line), name, given)
+                    self._print(reader.clean(line), name)
         except KeyboardInterrupt:
             return
 
-    def _print(self, text: str, name: str, given: dict[str, Any]) -> None:
+    def _print(self, text: str, name: str) -> None:
         if self.as_json:
             line = parse(text)
-            moment = line.time.isoformat().replace("+00:00", "Z") if line.time else ""
             event = {
                 "file": name,
-                "ora": moment,
+                "ora": line.time.isoformat().replace("+00:00", "Z") if line.time else "",
                 "livello": line.level,
                 "esecuzione": line.run,
                 "richiesta": line.request,
                 "messaggio": line.message,
             }
             text = json.dumps(event, ensure_ascii=False)
-        elif given["act"] == "grep":
-            text = f"{name}.log: {text}"
         self.stdout.write(text)
         self.stdout.flush()
-
-    # --- Clearing ---------------------------------------------------------------------------
 
     def _clear(self, given: dict[str, Any]) -> None:
         names = list(dict.fromkeys(given["file"])) or list(files.LOGS)
         backup = not given["senza_copia"]
         if given["dry_run"]:
-            would = [clearing.Cleared(name, clearing.size(_path(name)), "") for name in names]
+            would = [
+                clearing.Cleared(name, clearing.size(files.log_path(log_folder(), name)), "")
+                for name in names
+            ]
             self._report(would, "Da svuotare")
             return
         try:
@@ -139,11 +132,3 @@ class Command(PortalCommand):
 
 def _name(text: str) -> str:
     return options.read_names([text])[0]
-
-
-def _wanted(given: dict[str, Any], text: str = "") -> reader.Wanted:
-    return reader.Wanted(given["lines"], given["level"], given["since"], given["run"], text)
-
-
-def _path(name: str) -> Path:
-    return files.log_path(log_folder(), name)
