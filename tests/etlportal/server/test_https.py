@@ -11,7 +11,7 @@ from django.test import Client
 
 pytestmark = [pytest.mark.django_db(databases=["default", "production"]), pytest.mark.once]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PLANT = {
     "HTTPS": "si",
     "DEBUG": "0",
