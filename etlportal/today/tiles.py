@@ -139,7 +139,7 @@ def flow(reader: Reader, url: str) -> Tile:
 
 
 def flow_state(
-    problems: list[health.Problem], run: EsecuzioneEtl | None, *, beats: bool
+    problems: list[health.FlowProblem], run: EsecuzioneEtl | None, *, beats: bool
 ) -> tuple[str, str]:
     """Kind and word; ``run``: the newest transfer, ``beats``: whether a worker lives."""
     if problems:
@@ -153,7 +153,7 @@ def flow_state(
     return "ok", _("Scorre")
 
 
-def problem_words(problem: health.Problem) -> str:
+def problem_words(problem: health.FlowProblem) -> str:
     """The sentence in the reader's language; that of the problem itself is Italian."""
     sentences = {
         "postgresql": _("PostgreSQL non risponde: i record non si possono ricevere."),

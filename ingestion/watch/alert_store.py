@@ -21,7 +21,7 @@ from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 
 from ingestion.models import Avviso
-from ingestion.watch.health import POSTGRESQL, Problem
+from ingestion.watch.health import POSTGRESQL, FlowProblem
 
 logger = logging.getLogger("periodic")
 
@@ -42,8 +42,8 @@ def open_alerts(folder: Path) -> list[Avviso]:
 
 
 def changes(
-    found: Sequence[Problem], known: Sequence[Avviso]
-) -> tuple[list[Problem], list[Avviso]]:
+    found: Sequence[FlowProblem], known: Sequence[Avviso]
+) -> tuple[list[FlowProblem], list[Avviso]]:
     """The problems that nobody was told, and the open alerts whose problem is gone.
 
     Without PostgreSQL nobody knows what else was told, nor what is over: its outage stands alone.
@@ -56,7 +56,7 @@ def changes(
 
 
 def to_send(
-    found: Sequence[Problem],
+    found: Sequence[FlowProblem],
     known: Sequence[Avviso],
     channels: Collection[str],
     folder: Path,
@@ -85,7 +85,7 @@ def to_send(
             logger.warning("alerts not kept: %s", type(error).__name__)
 
 
-def _alert_of(problem: Problem) -> Avviso:
+def _alert_of(problem: FlowProblem) -> Avviso:
     return Avviso(codice=problem.codice, messaggio=problem.messaggio, iniziato_il=problem.da)
 
 
@@ -96,7 +96,7 @@ def _is_waiting(alert: Avviso, channels: Collection[str]) -> bool:
 # --- In PostgreSQL ------------------------------------------------------------------------
 
 
-def _keep_changes(began: Sequence[Problem], ended: Sequence[Avviso], now: datetime) -> None:
+def _keep_changes(began: Sequence[FlowProblem], ended: Sequence[Avviso], now: datetime) -> None:
     """The ends first: where they cannot be written, no beginning is kept here and in the file."""
     rows = Avviso.objects.filter(pk__in=[alert.pk for alert in ended], finito_il=None)
     rows.update(finito_il=now, in_invio_dal=None)
@@ -135,7 +135,7 @@ def claim(alert: Avviso, now: datetime) -> bool:
 
 
 def _of_file(
-    began: Sequence[Problem],
+    began: Sequence[FlowProblem],
     gone: Collection[str],
     channels: Collection[str],
     folder: Path,

@@ -16,7 +16,7 @@ from ingestion.models import Avviso
 from ingestion.runs.listing import iso
 from ingestion.watch import alert_store
 from ingestion.watch.channels import Channel, Email, Message, Webhook
-from ingestion.watch.health import Problem, problems
+from ingestion.watch.health import FlowProblem, problems
 
 logger = logging.getLogger("periodic")
 
@@ -33,7 +33,7 @@ def configured_channels() -> list[Channel]:
     return found
 
 
-def look(channels: Sequence[Channel]) -> list[Problem]:
+def look(channels: Sequence[Channel]) -> list[FlowProblem]:
     """Judges, keeps what began and what ended, and sends what was not sent yet.
 
     Returns the problems of this moment. Never raises because a message or its note fails: the

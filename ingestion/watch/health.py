@@ -40,7 +40,7 @@ AWAY_SENTENCES = {
 }
 
 
-class Problem(NamedTuple):
+class FlowProblem(NamedTuple):
     """One thing wrong. ``codice`` is stable: postgresql, mysql, worker, transfer, ordini.
 
     ``messaggio``: an Italian sentence. ``da``: since when, as far as it is known.
@@ -51,7 +51,7 @@ class Problem(NamedTuple):
     da: datetime
 
 
-def problems(databases: dict[str, bool] | None = None) -> list[Problem]:
+def problems(databases: dict[str, bool] | None = None) -> list[FlowProblem]:
     """What is wrong now; [] when all is well. Never raises because a database is away.
 
     ``databases``: what ``databases_answering()`` told a moment ago, if the caller asked already.
@@ -61,16 +61,16 @@ def problems(databases: dict[str, bool] | None = None) -> list[Problem]:
     answering = databases if databases is not None else databases_answering()
     away = [name for name, answers in answering.items() if not answers]
     if POSTGRESQL in away:
-        return [Problem(name, AWAY_SENTENCES[name], now) for name in away]
+        return [FlowProblem(name, AWAY_SENTENCES[name], now) for name in away]
     try:
         # Away since whoever sends the alerts noticed it first.
         open_alerts = Avviso.objects.filter(finito_il=None)
         noticed = dict(open_alerts.values_list("codice", "iniziato_il"))
-        found = [Problem(name, AWAY_SENTENCES[name], noticed.get(name, now)) for name in away]
+        found = [FlowProblem(name, AWAY_SENTENCES[name], noticed.get(name, now)) for name in away]
         return [*found, *_worker_problem(now), *_late(now)]
     except DatabaseError:  # it went away in this very moment
         connections["default"].close()
-        return [Problem(POSTGRESQL, AWAY_SENTENCES[POSTGRESQL], now)]
+        return [FlowProblem(POSTGRESQL, AWAY_SENTENCES[POSTGRESQL], now)]
 
 
 def failed_verification() -> EsecuzioneEtl | None:
@@ -118,13 +118,13 @@ def worker_beat() -> datetime | None:
     return max((stat.timestamp for stat in Stat.get_all()), default=None)
 
 
-def _worker_problem(now: datetime) -> Iterator[Problem]:
+def _worker_problem(now: datetime) -> Iterator[FlowProblem]:
     """Work that should have begun long ago, while nothing runs: the worker is deaf, or dead."""
     limit = now - DEAF_AFTER
     waiting = [moment for moment in (_oldest_task(limit), _overdue(limit)) if moment]
     if waiting and not any(living_run(tipo, settings.RUN_DEAD_AFTER) for tipo in Tipo):
         told = "è sordo: è acceso ma non prende" if worker_beat() else "è fermo: nessuno prende"
-        yield Problem("worker", f"Il worker {told} i lavori in coda.", min(waiting))
+        yield FlowProblem("worker", f"Il worker {told} i lavori in coda.", min(waiting))
 
 
 def _oldest_task(limit: datetime) -> datetime | None:
@@ -159,7 +159,7 @@ def _overdue(limit: datetime) -> datetime | None:
 # --- Late jobs ------------------------------------------------------------------------------
 
 
-def _late(now: datetime) -> Iterator[Problem]:
+def _late(now: datetime) -> Iterator[FlowProblem]:
     """Kinds of run that should have succeeded within ``LATE_AFTER`` and did not.
 
     Where one never succeeded, it counts from the first run or record there was.
@@ -168,7 +168,7 @@ def _late(now: datetime) -> Iterator[Problem]:
         succeeded = EsecuzioneEtl.objects.succeeded().filter(tipo=tipo).order_by("-pk").first()
         since = succeeded.finita_il if succeeded else _first_sign_of_life()
         if since and since < now - LATE_AFTER:
-            yield Problem(tipo.value, sentence, since)
+            yield FlowProblem(tipo.value, sentence, since)
 
 
 def _first_sign_of_life() -> datetime | None:

@@ -4,7 +4,7 @@ Each invariant is a function that yields a ``Problem`` for each thing wrong and 
 An app adds its own with ``@invariant``. All read in chunks: memory stays bounded.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -55,7 +55,6 @@ class Problem(NamedTuple):
 
 
 Invariant = Callable[[], Iterator[Problem]]
-Kinds = Counter[tuple[str | None, int]]
 INVARIANTS: dict[str, Invariant] = {}
 
 
@@ -85,7 +84,8 @@ def lotti_completi() -> Iterator[Problem]:
 def eliminati_tornano() -> Iterator[Problem]:
     """The purged of every day = those of the batches + those that came without one."""
     while True:
-        by_day, by_batch = _purged_by_day(), _purged_by_batch()
+        by_day = _purged_by_day()
+        by_batch = LottoRicevuto.objects.aggregate(all=Sum("eliminati"))["all"] or 0
         if by_day == _purged_by_day():  # no purge wrote to both between the two readings
             break
     if by_day != by_batch:
@@ -101,23 +101,18 @@ def _purged_by_day() -> int:
     return Eliminazione.objects.aggregate(all=Sum(with_batch))["all"] or 0
 
 
-def _purged_by_batch() -> int:
-    return LottoRicevuto.objects.aggregate(all=Sum("eliminati"))["all"] or 0
-
-
 @invariant
 def trasferiti_caricati() -> Iterator[Problem]:
     """PROCESSED ⇔ loaded."""
-    for stato, must_be_loaded in ((Stato.PROCESSED, True), (Stato.ERROR, False)):
+    for stato, must_be_loaded, told in (
+        (Stato.PROCESSED, True, "manca in"),
+        (Stato.ERROR, False, "c'è già in"),
+    ):
         for raws in _raw_chunks(stato):
-            loaded = set(
-                Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws]).values_list(
-                    "raw_uid", flat=True
-                )
-            )
+            operations = Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws])
+            loaded = set(operations.values_list("raw_uid", flat=True))
             for raw in raws:
                 if (raw.uid in loaded) is not must_be_loaded:
-                    told = "manca in" if must_be_loaded else "c'è già in"
                     yield Problem(
                         "trasferiti_caricati",
                         f"record {raw.id_operazione}",
@@ -145,6 +140,45 @@ def un_dettaglio_ciascuna() -> Iterator[Problem]:
         )
 
 
+# --- Record by record -----------------------------------------------------------------------
+
+COMMON_COLUMNS = {
+    "id_ordine": "ordine_id",
+    "codice_pezzo": "pezzo_id",
+    "codice_macchinario": "macchinario_id",
+    "codice_operatore": "operatore_id",
+    "timestamp_inizio": "timestamp_inizio",
+    "timestamp_fine": "timestamp_fine",
+    "tipo_operazione": "tipo_operazione",
+}
+DETAIL_COLUMNS = {
+    TipoOperazione.FORGIATURA: {
+        "peso_effettivo": "forgiatura__peso_effettivo",
+        "temperatura_effettiva": "forgiatura__temperatura_effettiva",
+    },
+    TipoOperazione.CNC: {"numero_pezzi_ora": "cnc__numero_pezzi_ora"},
+}
+OTHER_COLUMNS = (
+    *("id_operazione", "raw_uid", "durata", "forgiatura__esito", "forgiatura__anomalia_id"),
+    *("cnc__tipo_fermo_id", "cnc__pezzi_prodotti"),
+)
+
+
+class Loaded(NamedTuple):
+    """An operation as it is stored, by column; its anomalies.
+
+    ``found``: ours, counted by field and kind; ``declared``: the kinds that its machine told.
+    """
+
+    stored: dict[str, Any]
+    found: Counter[tuple[str | None, int]]
+    declared: list[int]
+
+    @property
+    def kinds(self) -> set[int]:
+        return {kind for _field, kind in self.found}
+
+
 @invariant
 def record_caricati() -> Iterator[Problem]:
     """Two invariants in one reading of what was loaded.
@@ -155,75 +189,14 @@ def record_caricati() -> Iterator[Problem]:
     """
     words = {word: stop.codice for stop in TipoFermo.objects.all() for word in stop.words()}
     for raws in _raw_chunks(Stato.PROCESSED):
-        stored_rows = _stored(raws)
-        ids = [row["id_operazione"] for row in stored_rows.values()]
-        anomalies, declared = _anomalies_of(ids), _declared_kinds(ids)
+        loaded = _loaded(raws)
         for raw in raws:
-            if stored := stored_rows.get(raw.uid):
-                pk, parsed = stored["id_operazione"], parse(raw)
-                yield from _compare(parsed, stored, anomalies[pk])
-                for told in _incoherent(parsed, stored, anomalies[pk], declared.get(pk, []), words):
-                    yield Problem("derivati_coerenti", f"operazione {pk}", told)
-
-
-def _incoherent(
-    parsed: ParsedRecord,
-    stored: dict[str, Any],
-    anomalies: Kinds,
-    declared: list[int],
-    words: dict[str, str],
-) -> Iterator[str]:
-    kinds = {kind for (_, kind), count in anomalies.items() if count}
-    if any(count > 1 and kind != AnomaliaId.ALTRO for (_, kind), count in anomalies.items()):
-        yield "La stessa anomalia è presente più volte."
-    if len(declared) != len(parsed.anomalia.ids):
-        yield "Le anomalie dichiarate dalla macchina non sono quelle ricevute."
-    if parsed.anomalia.malformed is not (AnomaliaId.ANOMALIA_STRUTTURA in kinds):
-        yield "L'anomalia di struttura non corrisponde all'elenco ricevuto."
-    if not _duration_fits(stored):
-        yield "La durata non è fine meno inizio."
-    # A missing detail is the affair of another invariant.
-    if stored["forgiatura__esito"] is not None:
-        yield from _incoherent_forging(stored, kinds, declared)
-    if stored["cnc__tipo_fermo_id"] is not None:
-        yield from _incoherent_machining(parsed, stored, kinds, words)
-
-
-def _duration_fits(stored: dict[str, Any]) -> bool:
-    """In the autumn hour that the clock shows twice, what is stored may be an hour off."""
-    inizio, fine, durata = (
-        stored[name] for name in ("timestamp_inizio", "timestamp_fine", "durata")
-    )
-    if inizio is None or fine is None:
-        return durata is None
-    if durata is None:
-        return False
-    seconds = Decimal((fine - inizio) // timedelta(microseconds=1)).scaleb(-6)
-    return abs(seconds - durata) in (0, 3600)
-
-
-def _incoherent_forging(
-    stored: dict[str, Any], kinds: set[int], declared: list[int]
-) -> Iterator[str]:
-    out = bool(kinds & {AnomaliaId.PESO_FUORI_SPECIFICA, AnomaliaId.TEMPERATURA_FUORI_SPECIFICA})
-    if (stored["forgiatura__esito"] == EsitoForgiatura.FUORI_SPECIFICA) is not out:
-        yield "L'esito non corrisponde alle anomalie 102 e 103."
-    first = next((kind for kind in REPEATED_ON_FORGIATURA if kind in kinds | {*declared}), None)
-    if stored["forgiatura__anomalia_id"] != first:
-        yield "id_anomalia non è la prima di 2, 3, 102, 103."
-
-
-def _incoherent_machining(
-    parsed: ParsedRecord, stored: dict[str, Any], kinds: set[int], words: dict[str, str]
-) -> Iterator[str]:
-    record = CleanRecord(durata=stored["durata"], numero_pezzi_ora=stored["cnc__numero_pezzi_ora"])
-    if stored["cnc__pezzi_prodotti"] != pezzi_prodotti(record):
-        yield "I pezzi prodotti non sono pezzi/ora per durata."
-    word, stop = parsed.tipo_fermo, stored["cnc__tipo_fermo_id"]
-    unknown = stop == "ALTRO" and AnomaliaId.TIPO_FERMO_SCONOSCIUTO in kinds
-    expected = "NESSUNO" if word is None else words.get(word, stop)
-    if not unknown and (stop != expected or (stop == "ALTRO" and word not in words)):
-        yield "Il tipo di fermo non è quello ricevuto."
+            if row := loaded.get(raw.uid):
+                parsed, subject = parse(raw), f"operazione {row.stored['id_operazione']}"
+                for told in _altered(parsed, row):
+                    yield Problem("valori_uguali", subject, told)
+                for told in _incoherent(parsed, row, words):
+                    yield Problem("derivati_coerenti", subject, told)
 
 
 def _raw_chunks(stato: str) -> Iterator[list[RawRecord]]:
@@ -241,79 +214,33 @@ def _raw_chunks(stato: str) -> Iterator[list[RawRecord]]:
         after = raws[-1].id_operazione
 
 
-COMMON_FIELDS = {
-    "id_ordine": "ordine_id",
-    "codice_pezzo": "pezzo_id",
-    "codice_macchinario": "macchinario_id",
-    "codice_operatore": "operatore_id",
-    "timestamp_inizio": "timestamp_inizio",
-    "timestamp_fine": "timestamp_fine",
-    "tipo_operazione": "tipo_operazione",
-}
-DETAIL_FIELDS = {
-    TipoOperazione.FORGIATURA: {
-        "peso_effettivo": "forgiatura__peso_effettivo",
-        "temperatura_effettiva": "forgiatura__temperatura_effettiva",
-    },
-    TipoOperazione.CNC: {"numero_pezzi_ora": "cnc__numero_pezzi_ora"},
-}
-
-
-DERIVED_COLUMNS = (
-    "durata",
-    "forgiatura__esito",
-    "forgiatura__anomalia_id",
-    "cnc__tipo_fermo_id",
-    "cnc__pezzi_prodotti",
-)
-
-
-def _stored(raws: list[RawRecord]) -> dict[UUID, dict[str, Any]]:
-    details = [column for columns in DETAIL_FIELDS.values() for column in columns.values()]
-    rows = Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws]).values(
-        "id_operazione", "raw_uid", *COMMON_FIELDS.values(), *details, *DERIVED_COLUMNS
+def _loaded(raws: list[RawRecord]) -> dict[UUID, Loaded]:
+    details = [column for columns in DETAIL_COLUMNS.values() for column in columns.values()]
+    columns = (*OTHER_COLUMNS, *COMMON_COLUMNS.values(), *details)
+    operations = Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws])
+    rows = {row["id_operazione"]: Loaded(row, Counter(), []) for row in operations.values(*columns)}
+    anomalies = AnomaliaOperazione.objects.filter(operazione__in=[*rows]).values_list(
+        "operazione_id", "origine", "campo", "anomalia_id"
     )
-    return {row["raw_uid"]: row for row in rows}
+    for operation, origin, field, kind in anomalies:
+        if origin == OrigineAnomalia.VALIDAZIONE:
+            rows[operation].found[field, kind] += 1
+        elif origin == OrigineAnomalia.MACCHINA:
+            rows[operation].declared.append(kind)
+    return {row.stored["raw_uid"]: row for row in rows.values()}
 
 
-def _anomalies_of(ids: list[int]) -> defaultdict[int, Kinds]:
-    """Our own anomalies of each operation, counted by field and kind."""
-    found: defaultdict[int, Kinds] = defaultdict(Counter)
-    rows = AnomaliaOperazione.objects.filter(
-        operazione__in=ids, origine=OrigineAnomalia.VALIDAZIONE
-    )
-    for operation, field, kind in rows.values_list("operazione_id", "campo", "anomalia_id"):
-        found[operation][field, kind] += 1
-    return found
-
-
-def _declared_kinds(ids: list[int]) -> defaultdict[int, list[int]]:
-    """The anomalies of each operation that its machine declared."""
-    found: defaultdict[int, list[int]] = defaultdict(list)
-    rows = AnomaliaOperazione.objects.filter(operazione__in=ids, origine=OrigineAnomalia.MACCHINA)
-    for operation, kind in rows.values_list("operazione_id", "anomalia_id"):
-        found[operation].append(kind)
-    return found
-
-
-def _compare(parsed: ParsedRecord, stored: dict[str, Any], anomalies: Kinds) -> Iterator[Problem]:
-    columns = COMMON_FIELDS | DETAIL_FIELDS.get(stored["tipo_operazione"], {})
+def _altered(parsed: ParsedRecord, row: Loaded) -> Iterator[str]:
+    stored = row.stored
+    columns = COMMON_COLUMNS | DETAIL_COLUMNS.get(stored["tipo_operazione"], {})
     for field, column in columns.items():
-        told = _difference(field, getattr(parsed, field), stored[column], anomalies)
-        if told:
-            subject = f"operazione {stored['id_operazione']}"
-            yield Problem("valori_uguali", subject, f"{field}: {told}")
-
-
-def _difference(field: str, received: Any, value: Any, anomalies: Kinds) -> str:
-    """What is wrong with one field, in Italian; "" if nothing is."""
-    if value is None and (received is not None or field in REQUIRED):
-        reasons = sum(anomalies[field, kind] for kind in NULLING)
-        if reasons != 1:
-            return f"Il campo è NULL con {reasons} anomalie invece di una."
-    if value is not None and _comparable(received) != _comparable(value):
-        return "Il valore caricato è diverso da quello ricevuto."
-    return ""
+        received, value = getattr(parsed, field), stored[column]
+        if value is None and (received is not None or field in REQUIRED):
+            reasons = sum(row.found[field, kind] for kind in NULLING)
+            if reasons != 1:
+                yield f"{field}: Il campo è NULL con {reasons} anomalie invece di una."
+        elif value is not None and _comparable(received) != _comparable(value):
+            yield f"{field}: Il valore caricato è diverso da quello ricevuto."
 
 
 def _comparable(value: Any) -> Any:
@@ -322,6 +249,57 @@ def _comparable(value: Any) -> Any:
         value = value.first
     if isinstance(value, datetime):
         return utc_to_plant(value)
-    if isinstance(value, Decimal):
-        return float(value)
-    return value
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _incoherent(parsed: ParsedRecord, row: Loaded, words: dict[str, str]) -> Iterator[str]:
+    if any(count > 1 and kind != AnomaliaId.ALTRO for (_, kind), count in row.found.items()):
+        yield "La stessa anomalia è presente più volte."
+    if len(row.declared) != len(parsed.anomalia.ids):
+        yield "Le anomalie dichiarate dalla macchina non sono quelle ricevute."
+    if parsed.anomalia.malformed is not (AnomaliaId.ANOMALIA_STRUTTURA in row.kinds):
+        yield "L'anomalia di struttura non corrisponde all'elenco ricevuto."
+    if not _duration_fits(row.stored):
+        yield "La durata non è fine meno inizio."
+    # A missing detail is the affair of another invariant.
+    if row.stored["forgiatura__esito"] is not None:
+        yield from _incoherent_forging(row)
+    if row.stored["cnc__tipo_fermo_id"] is not None:
+        yield from _incoherent_machining(parsed, row, words)
+
+
+def _duration_fits(stored: dict[str, Any]) -> bool:
+    """In the autumn hour that the clock shows twice, what is stored may be an hour off."""
+    inizio, fine, durata = (
+        stored[name] for name in ("timestamp_inizio", "timestamp_fine", "durata")
+    )
+    if inizio is None or fine is None or durata is None:
+        return durata is None and (inizio is None or fine is None)
+    seconds = Decimal((fine - inizio) // timedelta(microseconds=1)).scaleb(-6)
+    return abs(seconds - durata) in (0, 3600)
+
+
+def _incoherent_forging(row: Loaded) -> Iterator[str]:
+    outside = {AnomaliaId.PESO_FUORI_SPECIFICA, AnomaliaId.TEMPERATURA_FUORI_SPECIFICA}
+    if (row.stored["forgiatura__esito"] == EsitoForgiatura.FUORI_SPECIFICA) is not bool(
+        row.kinds & outside
+    ):
+        yield "L'esito non corrisponde alle anomalie 102 e 103."
+    all_kinds = row.kinds.union(row.declared)
+    first = next((kind for kind in REPEATED_ON_FORGIATURA if kind in all_kinds), None)
+    if row.stored["forgiatura__anomalia_id"] != first:
+        yield "id_anomalia non è la prima di 2, 3, 102, 103."
+
+
+def _incoherent_machining(
+    parsed: ParsedRecord, row: Loaded, words: dict[str, str]
+) -> Iterator[str]:
+    stored = row.stored
+    record = CleanRecord(durata=stored["durata"], numero_pezzi_ora=stored["cnc__numero_pezzi_ora"])
+    if stored["cnc__pezzi_prodotti"] != pezzi_prodotti(record):
+        yield "I pezzi prodotti non sono pezzi/ora per durata."
+    word, stop = parsed.tipo_fermo, stored["cnc__tipo_fermo_id"]
+    unknown = stop == "ALTRO" and AnomaliaId.TIPO_FERMO_SCONOSCIUTO in row.kinds
+    expected = "NESSUNO" if word is None else words.get(word, stop)
+    if not unknown and (stop != expected or (stop == "ALTRO" and word not in words)):
+        yield "Il tipo di fermo non è quello ricevuto."

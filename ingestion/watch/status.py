@@ -19,7 +19,7 @@ Stato = EsecuzioneEtl.Stato
 def overview() -> dict[str, Any]:
     """The whole of /status. MySQL may be down, or frozen; PostgreSQL may not.
 
-    ``in_ritardo``: the codes of ``health.Problem``.
+    ``in_ritardo``: the codes of ``health.FlowProblem``.
     """
     transfers = EsecuzioneEtl.objects.filter(tipo=EsecuzioneEtl.Tipo.TRANSFER)
     latest = transfers.exclude(stato=Stato.IN_CODA).order_by("-pk").first()
