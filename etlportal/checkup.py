@@ -8,15 +8,13 @@ from django.utils import timezone
 from etlportal.checks import MIN_KEY_LENGTH, check_mysql
 from etlportal.models import ChiaveApi
 from ingestion.watch import checkup, health
-from ingestion.watch.checkup import NOT_JUDGED, Check, Look, well, wrong
+from ingestion.watch.checkup import NOT_JUDGED, Check, Look, asking, well, wrong
 
 KEY_EXPIRES_SOON = timedelta(days=14)
 
 
+@asking("production")
 def check_strict_mode() -> Check:
-    """A lax MySQL truncates and clamps in silence; another charset loses characters."""
-    if not health.reachable("production"):
-        return NOT_JUDGED
     if errors := check_mysql(databases=["production"]):
         return wrong(" ".join(error.msg for error in errors))
     return well("Il database di produzione rifiuta i valori troncati e conserva ogni carattere.")

@@ -33,7 +33,7 @@ GRAVITY = ("error", "warning")
 Stato = EsecuzioneEtl.Stato
 
 
-class Line(NamedTuple):
+class TileLine(NamedTuple):
     text: str
     value: str = ""
     url: str = ""
@@ -55,20 +55,20 @@ class Tile(NamedTuple):
     state: str
     figure: str = ""
     unit: str = ""
-    lines: Iterable[Line] = ()
+    lines: Iterable[TileLine] = ()
     needs: Iterable[Need] = ()
     title: Any = ""
     url: str = ""
 
 
-class Declared(NamedTuple):
+class TileDeclaration(NamedTuple):
     model: type[Model]
     title: Promise
     filters: dict[str, str]
     read: Callable[[Reader, str], Tile]
 
 
-DECLARED: list[Declared] = []
+DECLARED: list[TileDeclaration] = []
 
 
 def tile(model: type[Model], title: Promise, **filters: str) -> Callable[[Any], Any]:
@@ -78,7 +78,7 @@ def tile(model: type[Model], title: Promise, **filters: str) -> Callable[[Any], 
     """
 
     def declare(read: Callable[[Reader, str], Tile]) -> Callable[[Reader, str], Tile]:
-        DECLARED.append(Declared(model, title, filters, read))
+        DECLARED.append(TileDeclaration(model, title, filters, read))
         return read
 
     return declare
@@ -127,14 +127,14 @@ def flow(reader: Reader, url: str) -> Tile:
         waits = _("%(n)s, il più vecchio da %(time)s") % {"n": waits, "time": oldest}
     pending = changelist(RawOperazione, stato__exact=RawOperazione.Stato.PENDING)
     lines = [
-        Line(_("Ultimo trasferimento"), ran, change_page(EsecuzioneEtl, run.pk) if run else ""),
-        Line(_("Record da trasferire"), waits, pending),
-        Line(_("Worker"), _("attivo") if beats else _("fermo"), kind="" if beats else "error"),
+        TileLine(_("Ultimo trasferimento"), ran, change_page(EsecuzioneEtl, run.pk) if run else ""),
+        TileLine(_("Record da trasferire"), waits, pending),
+        TileLine(_("Worker"), _("attivo") if beats else _("fermo"), kind="" if beats else "error"),
     ]
     for name, label in (("postgresql", "PostgreSQL"), ("mysql", "MySQL")):
         answers = reader.databases[name]
         told = _("risponde") if answers else _("non risponde")
-        lines.append(Line(label, told, kind="" if answers else "error"))
+        lines.append(TileLine(label, told, kind="" if answers else "error"))
     return Tile(kind, state, lines=lines, needs=needs)
 
 
@@ -193,7 +193,7 @@ def rejected(reader: Reader, url: str) -> Tile:
         "%(n)s record rifiutati da correggere o rimettere in coda",
         count,
     )
-    lines = [Line(_("Il più vecchio"), short_time(oldest))]
+    lines = [TileLine(_("Il più vecchio"), short_time(oldest))]
     needs = [Need("error", text % {"n": number}, url)]
     return Tile("error", _("Da rivedere"), number, lines=lines, needs=needs)
 
@@ -208,7 +208,7 @@ def anomalies(reader: Reader, url: str) -> Tile:
     if not total:
         return Tile("ok", _("Nessuna"), number)
     lines = [
-        Line(
+        TileLine(
             breakable(f"{kind.id_anomalia} {kind.nome}"),
             whole(kind.numero),
             changelist(AnomaliaOperazione, tipo=kind.id_anomalia),
@@ -216,7 +216,7 @@ def anomalies(reader: Reader, url: str) -> Tile:
         for kind in kinds[:MOST_LINES]
     ]
     if rest := sum(kind.numero for kind in kinds[MOST_LINES:]):
-        lines.append(Line(_("Altri tipi"), whole(rest)))
+        lines.append(TileLine(_("Altri tipi"), whole(rest)))
     unit = _("di cui nelle ultime 24 ore: %(n)s") % {"n": whole(last_day)}
     text = ngettext("%(n)s anomalia aperta", "%(n)s anomalie aperte", total) % {"n": number}
     return Tile("warning", _("Da gestire"), number, unit, lines, [Need("warning", text, url)])
@@ -244,19 +244,19 @@ def waiting_orders(reader: Reader, url: str) -> Tile:
     late = _("In ritardo (iniziati da almeno %(n)s giorni)") % {"n": days}
     nearly = _("Quasi completi (almeno nove pezzi su dieci)")
     lines = [
-        Line(late, whole(found.in_ritardo), those("ritardo")),
+        TileLine(late, whole(found.in_ritardo), those("ritardo")),
         *map(_order_line, found.primi_in_ritardo),
-        Line(nearly, whole(found.quasi_completi), those("quasi")),
+        TileLine(nearly, whole(found.quasi_completi), those("quasi")),
         *map(_order_line, found.primi_quasi_completi),
-        Line(_("Senza righe"), whole(found.senza_righe), those("senza_righe")),
+        TileLine(_("Senza righe"), whole(found.senza_righe), those("senza_righe")),
     ]
     return Tile(kind, states[kind], whole(found.in_attesa), lines=lines, needs=needs)
 
 
-def _order_line(order: orders.OrderFigure) -> Line:
+def _order_line(order: orders.OrderFigure) -> TileLine:
     name = _("Ordine %(n)s") % {"n": order.id_ordine}
     made = f"{whole(order.fatti)}/{whole(order.totali)}"
-    return Line(name, made, change_page(Ordine, order.id_ordine), "detail")
+    return TileLine(name, made, change_page(Ordine, order.id_ordine), "detail")
 
 
 @tile(Magazzino, gettext_lazy("Sotto la scorta minima"), scorta="sotto")
@@ -268,7 +268,7 @@ def stock(reader: Reader, url: str) -> Tile:
         return Tile("ok", _("Nessuna"), number)
     words = _("%(have)s su %(least)s")
     lines = [
-        Line(
+        TileLine(
             row.articolo,
             words % {"have": whole(row.disponibili), "least": whole(row.scorta_minima)},
             change_page(Magazzino, row.id_magazzino),

@@ -42,7 +42,7 @@ class Cursor(NamedTuple):
         return f"{self.sequenza}-{self.pk}"
 
 
-class Page(NamedTuple):
+class FeedPage(NamedTuple):
     """At most ``PAGE`` anomalies, the cursor to ask with next ("" = ask again from now), and
     whether more are waiting.
     """
@@ -52,7 +52,7 @@ class Page(NamedTuple):
     more: bool
 
 
-def read(dopo: str, now: datetime) -> Page:
+def read(dopo: str, now: datetime) -> FeedPage:
     """The anomalies after that cursor; with "", none, and the cursor of this moment.
 
     Raises ``WrongCursor`` for a cursor that is none.
@@ -60,12 +60,12 @@ def read(dopo: str, now: datetime) -> Page:
     cursor = Cursor.parse(dopo) if dopo else None
     up_to_date = number_committed(now, NUMBERING_SECONDS)
     if cursor is None:
-        return Page([], str(_latest()) if up_to_date else "", False)
+        return FeedPage([], str(_latest()) if up_to_date else "", False)
     rows = list(_after(cursor)[: PAGE + 1])
     page = rows[:PAGE]
     if page:
         cursor = _cursor_of(page[-1])
-    return Page([as_json(row) for row in page], str(cursor), len(rows) > PAGE)
+    return FeedPage([as_json(row) for row in page], str(cursor), len(rows) > PAGE)
 
 
 def number_committed(now: datetime, seconds: float) -> bool:

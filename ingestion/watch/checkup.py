@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
+from functools import wraps
 from typing import NamedTuple
 
 from django.conf import settings
@@ -23,7 +23,7 @@ CLOCKS_APART_AT_MOST = timedelta(seconds=5)
 MEGABYTE = 1024 * 1024
 
 
-class Esito(StrEnum):
+class Judgement(StrEnum):
     BENE = "bene"
     PROBLEMA = "problema"
     NON_GIUDICATO = "non giudicato"  # what it asks is away, and another check tells so
@@ -32,22 +32,33 @@ class Esito(StrEnum):
 class Check(NamedTuple):
     """``messaggio``: an Italian sentence, also when all is well."""
 
-    esito: Esito
+    esito: Judgement
     messaggio: str
 
 
 Look = Callable[[], Check]
+NOT_JUDGED = Check(Judgement.NON_GIUDICATO, "Non si può dire: un database non risponde.")
 
 
 def well(told: str) -> Check:
-    return Check(Esito.BENE, told)
+    return Check(Judgement.BENE, told)
 
 
 def wrong(told: str) -> Check:
-    return Check(Esito.PROBLEMA, told)
+    return Check(Judgement.PROBLEMA, told)
 
 
-NOT_JUDGED = Check(Esito.NON_GIUDICATO, "Non si può dire: un database non risponde.")
+def asking(alias: str) -> Callable[[Look], Look]:
+    """For a check that cannot judge while that database does not answer."""
+
+    def guarded(look: Look) -> Look:
+        @wraps(look)
+        def judge() -> Check:
+            return look() if health.reachable(alias) else NOT_JUDGED
+
+        return judge
+
+    return guarded
 
 
 def check_database(name: str) -> Check:
@@ -56,10 +67,9 @@ def check_database(name: str) -> Check:
     return wrong(health.AWAY_SENTENCES[name])
 
 
+@asking("default")
 def check_worker() -> Check:
     """Alive, and taking tasks. One that is starting gets some seconds to show itself."""
-    if not health.reachable("default"):
-        return NOT_JUDGED
     told = [problem.messaggio for problem in health.problems() if problem.codice == "worker"]
     if told:
         return wrong(told[0])
@@ -71,19 +81,17 @@ def check_worker() -> Check:
     return well(f"È vivo: ultimo battito {beat:%H:%M:%S} UTC.")
 
 
+@asking("default")
 def check_late_jobs() -> Check:
-    if not health.reachable("default"):
-        return NOT_JUDGED
     late = [problem for problem in health.problems() if problem.codice in health.LATE_SENTENCES]
     if late:
         return wrong(" ".join(problem.messaggio for problem in late))
     return well("Trasferimenti e aggiornamenti degli ordini sono in orario.")
 
 
+@asking("default")
 def check_schedules() -> Check:
     """Present, and not in the past; one that staff paused is told, and no problem."""
-    if not health.reachable("default"):
-        return NOT_JUDGED
     if missing := missing_schedules():
         return wrong(f"Mancano nell'orario: {', '.join(missing)}. Lanciare setup_schedules.")
     limit = datetime.now(UTC) - health.DEAF_AFTER
@@ -94,29 +102,25 @@ def check_schedules() -> Check:
     return well(f"Sospesi: {', '.join(paused)}." if paused else "Tutti presenti e in orario.")
 
 
+@asking("default")
 def check_pending() -> Check:
     """A record waits an hour at most, until the next transfer."""
-    if not health.reachable("default"):
-        return NOT_JUDGED
     staging = status.staging()
-    minutes = staging["oldest_pending_s"] // 60
+    waited = timedelta(seconds=staging["oldest_pending_s"])
+    minutes = waited // timedelta(minutes=1)
     told = f"{staging['pending']} record in attesa, il più vecchio da {minutes} minuti."
-    return (wrong if minutes >= health.LATE_AFTER.total_seconds() // 60 else well)(told)
+    return (wrong if waited >= health.LATE_AFTER else well)(told)
 
 
 def check_disk() -> Check:
     """Free space where the logs and the data are."""
-    folders = {"registri": settings.LOG_DIR, "dati": settings.DATA_DIR}
-    free = {name: _free_megabytes(folder) for name, folder in folders.items()}
+    free = {}
+    for name, folder in (("registri", settings.LOG_DIR), ("dati", settings.DATA_DIR)):
+        while not folder.exists():  # of the disk where it would be made
+            folder = folder.parent
+        free[name] = shutil.disk_usage(folder).free // MEGABYTE
     told = ", ".join(f"{name}: {megabytes} MB liberi" for name, megabytes in free.items()) + "."
     return (wrong if min(free.values()) < settings.DISCO_MINIMO_MB else well)(told)
-
-
-def _free_megabytes(folder: Path) -> int:
-    """Of the folder's disk, or of the one where it would be made."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free // MEGABYTE
 
 
 def check_clocks() -> Check:
@@ -152,10 +156,9 @@ def _clock_difference(alias: str) -> timedelta:
     return timedelta(seconds=float(there) - here)
 
 
+@asking("default")
 def check_verification() -> Check:
     """What the newest check of the invariants found, of those that came to their end."""
-    if not health.reachable("default"):
-        return NOT_JUDGED
     if found := health.failed_verification():
         return wrong(found.messaggio)
     return well("L'ultima verifica non ha trovato nulla di perso, doppio o alterato.")

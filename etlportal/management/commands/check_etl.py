@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from etlportal.checkup import CHECKS
 from etlportal.management.base import PortalCommand, UsageError
 from ingestion.watch import alerts
-from ingestion.watch.checkup import Check, Esito, run_checks
+from ingestion.watch.checkup import Check, Judgement, run_checks
 
 
 class Command(PortalCommand):
@@ -31,7 +31,7 @@ class Command(PortalCommand):
         told = _alert(dry_run=options["dry_run"]) if options["avvisa"] else {}
         chosen = {name: CHECKS[name] for name in options["solo"] or CHECKS}
         found = dict(run_checks(chosen))
-        well = not any(check.esito == Esito.PROBLEMA for check in found.values())
+        well = not any(check.esito == Judgement.PROBLEMA for check in found.values())
         checks = [{"nome": name, **check._asdict()} for name, check in found.items()]
         self.tell({"ok": well, "controlli": checks} | told, _in_words(well, found, told))
         if not well:
