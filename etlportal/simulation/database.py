@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from django.db import transaction
 
-from etlportal.simulation.evaluation import Anomaly, Row
+from etlportal.simulation.evaluation import Anomaly, Reception
 from etlportal.simulation.plant import SimulatedPiece, SimulatedPlant
 from etlportal.simulation.truth import Truth
 from etlportal.simulation.work import MOST_ORDERS, SimulatedOrder, first_number
@@ -42,6 +42,7 @@ def load_plant(limits: Limits) -> SimulatedPlant:
     master = load_master_data()
     final_steps = dict(Pezzo.objects.values_list("pk", "fase_finale"))
     machines = sorted(master.macchinari)
+    stops = TipoFermo.objects.exclude(classe=ClasseFermo.NESSUNO).values_list("pk", flat=True)
     plant = SimulatedPlant(
         pezzi=[
             SimulatedPiece(code, limits_of_piece, final_steps[code])
@@ -50,17 +51,13 @@ def load_plant(limits: Limits) -> SimulatedPlant:
         forge=[code for code in machines if not code.startswith(CNC_PREFIX)],
         cnc=[code for code in machines if code.startswith(CNC_PREFIX)],
         operatori=sorted(master.operatori),
-        fermi=sorted(_stop_types()),
+        fermi=sorted(stops),
         nessun_fermo=NO_STOP if NO_STOP in master.tipi_fermo else "",
         limiti=limits,
     )
     if not (plant.pezzi and plant.forge and plant.cnc and plant.operatori):
         raise NoPlant
     return plant
-
-
-def _stop_types() -> Iterable[str]:
-    return TipoFermo.objects.exclude(classe=ClasseFermo.NESSUNO).values_list("pk", flat=True)
 
 
 # --- Orders -------------------------------------------------------------------------------
@@ -92,69 +89,57 @@ def check_numbers(orders: Sequence[SimulatedOrder]) -> None:
 
 def take_in_orders(orders: Sequence[SimulatedOrder]) -> None:
     """Writes the orders as the web shop does; those that are there already stay as they are."""
-    present = set(
-        Ordine.objects.filter(pk__in=[order.id_ordine for order in orders]).values_list(
-            "pk", flat=True
-        )
-    )
+    numbers = [order.id_ordine for order in orders]
+    present = set(Ordine.objects.filter(pk__in=numbers).values_list("pk", flat=True))
     for order in orders:
-        if order.id_ordine not in present:
-            _create(order)
-
-
-def _create(order: SimulatedOrder) -> None:
-    name, vat_number = order.cliente
-    with transaction.atomic(using="production"):
-        # The names are not unique in the table: two simulations at once may make one twice.
-        customer = Cliente.objects.filter(nome=name, partita_iva=vat_number).order_by("pk").first()
-        if customer is None:
-            customer = Cliente.objects.create(nome=name, partita_iva=vat_number)
-        row = Ordine.objects.create(
-            pk=order.id_ordine,
-            cliente=customer,
-            data_inizio=order.data_inizio,
-            totale_pezzi=sum(quantity for _, quantity in order.linee),
-        )
-        PezzoOrdine.objects.bulk_create(
-            PezzoOrdine(
-                ordine=row, pezzo_id=piece, quantita_totale=quantity, quantita_rimanente=quantity
+        if order.id_ordine in present:
+            continue
+        name, vat_number = order.cliente
+        with transaction.atomic(using="production"):
+            # The names are not unique in the table: two simulations at once may make one twice.
+            same = Cliente.objects.filter(nome=name, partita_iva=vat_number).order_by("pk")
+            row = Ordine.objects.create(
+                pk=order.id_ordine,
+                cliente=same.first() or Cliente.objects.create(nome=name, partita_iva=vat_number),
+                data_inizio=order.data_inizio,
+                totale_pezzi=sum(quantity for _, quantity in order.linee),
             )
-            for piece, quantity in order.linee
-        )
+            PezzoOrdine.objects.bulk_create(
+                PezzoOrdine(
+                    ordine=row, pezzo_id=piece, quantita_totale=wanted, quantita_rimanente=wanted
+                )
+                for piece, wanted in order.linee
+            )
 
 
 # --- What became of the records -----------------------------------------------------------
 
 
-def find_received(truth: Truth) -> dict[str, list[dict[int, Row]]]:
-    """The receptions of each body of the truth, by SHA-256: its records by place."""
-    receptions: dict[str, list[dict[int, Row]]] = defaultdict(list)
-    for hashes in _chunks(body.invio for body in truth.invii):
+def find_received(truth: Truth) -> dict[str, list[Reception]]:
+    """The receptions of each body of the truth, by its SHA-256."""
+    receptions: dict[str, list[Reception]] = defaultdict(list)
+    for hashes in _chunks(truth.invii):
         lotti = LottoRicevuto.objects.filter(sha256__in=hashes).order_by("uuid")
         for uuid, sha256 in lotti.values_list("uuid", "sha256"):
             staged = dict(RawOperazione.objects.filter(lotto=uuid).values_list("indice", "uid"))
             ids = ids_by_uid(list(staged.values()))
-            anomalies = _anomalies_of(list(ids.values()))
+            anomalies: dict[int, list[Anomaly]] = {pk: [] for pk in ids.values()}
+            for some in _chunks(anomalies):
+                # What the records say; not what orders raise.
+                rows = AnomaliaOperazione.objects.filter(operazione__in=some).exclude(
+                    origine=OrigineAnomalia.ORDINI
+                )
+                found = rows.values_list("operazione_id", "anomalia_id", "campo")
+                for operation, kind, campo in found:
+                    anomalies[operation].append((kind, campo))
             receptions[sha256].append(
                 {
-                    indice: Row(uid in ids, tuple(anomalies[ids[uid]]) if uid in ids else ())
+                    indice: anomalies[ids[uid]] if uid in ids else None
                     for indice, uid in staged.items()
                     if indice is not None
                 }
             )
     return receptions
-
-
-def _anomalies_of(operations: list[int]) -> dict[int, list[Anomaly]]:
-    """Anomalies of what the records say, by operation; not those that orders raise."""
-    found: dict[int, list[Anomaly]] = defaultdict(list)
-    for ids in _chunks(operations):
-        rows = AnomaliaOperazione.objects.filter(operazione__in=ids).exclude(
-            origine=OrigineAnomalia.ORDINI
-        )
-        for operation, kind, campo in rows.values_list("operazione_id", "anomalia_id", "campo"):
-            found[operation].append((kind, campo))
-    return found
 
 
 def _chunks(values: Iterable[T]) -> Iterator[list[T]]:

@@ -5,8 +5,8 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 from uuid import uuid4
 
 from etlportal.simulation import database
@@ -51,16 +51,10 @@ class Staging:
         """The databases are the caller's own."""
 
     def waiting(self) -> list[WaitingLine]:
-        return _lines(next_lines(self._limits, fictitious=False))
+        return _ordered(next_lines(self._limits, fictitious=False))
 
     def send(self, records: list[Record], body: bytes) -> None:
         store.store_lotto(store.Post(records, body, SENDER, headers={}, request_id=SENDER))
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    json: Any
 
 
 class HttpPortal:
@@ -74,35 +68,47 @@ class HttpPortal:
         self._call("GET", f"{self.url}/status")
 
     def waiting(self) -> list[WaitingLine]:
-        return _lines(self._call("GET", f"{self.url}/ordine").json)
+        lines, _location = self._call("GET", f"{self.url}/ordine")
+        return _ordered(lines)
 
     def send(self, records: list[Record], body: bytes) -> None:
         """With a key of its own: a repetition of the call is one, a repeated simulation is not."""
-        self._call("POST", f"{self.url}/insert-postgres", body, {"Idempotency-Key": str(uuid4())})
+        self._call("POST", f"{self.url}/insert-postgres", body, str(uuid4()))
 
     def run_jobs(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the timetable does each hour: the last answers of transfer and count."""
         return self._run("/process-transfer"), self._run("/aggiorna/ordine")
 
     def _run(self, path: str) -> dict[str, Any]:
-        answer = self._call("POST", f"{self.url}{path}")
-        while answer.status == 202:
+        result, location = self._call("POST", f"{self.url}{path}")
+        while location:
             time.sleep(1)
-            answer = self._call("GET", answer.headers["Location"])
-        result: dict[str, Any] = answer.json
-        return result
+            result, location = self._call("GET", location)
+        answer: dict[str, Any] = result
+        return answer
 
     def _call(
-        self,
-        method: str,
-        address: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One request, repeated as a flow does while the failure is a passing one."""
+        self, method: str, address: str, body: bytes | None = None, idempotency_key: str = ""
+    ) -> tuple[Any, str]:
+        """One request, repeated as a flow does while the failure is a passing one.
+
+        Returns the JSON that was answered and, with 202, where to ask again.
+        """
+        headers = {
+            "X-API-KEY": self._key,
+            "Content-Type": "application/json",
+            "x-ms-workflow-name": SENDER,
+        }
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        request = urllib.request.Request(  # noqa: S310 - the maintainer names the portal
+            address, data=body, method=method, headers=headers
+        )
         for attempt in range(1, TRIES + 1):
             try:
-                return self._try(method, address, body, headers or {})
+                with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                    location = answer.headers["Location"] if answer.status == 202 else ""
+                    return json.loads(answer.read()), location
             except urllib.error.HTTPError as error:
                 if error.code not in PASSING or attempt == TRIES:
                     raise NotDelivered(f"{address} ha risposto {error.code}.") from error
@@ -114,23 +120,6 @@ class HttpPortal:
             seconds = int(pause) if pause.isdigit() else attempt
             time.sleep(min(seconds, LONGEST_PAUSE_SECONDS))
         raise AssertionError("unreachable")
-
-    def _try(
-        self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
-        request = urllib.request.Request(  # noqa: S310 - the maintainer names the portal
-            address,
-            data=body,
-            method=method,
-            headers={
-                "X-API-KEY": self._key,
-                "Content-Type": "application/json",
-                "x-ms-workflow-name": SENDER,
-                **headers,
-            },
-        )
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return Answer(answer.status, answer.headers, json.loads(answer.read()))
 
 
 def prepare(simulation: Simulation, delivery: Delivery | None) -> None:
@@ -163,7 +152,7 @@ def _sent(batch: Batch, delivery: Delivery | None) -> Batch:
     return batch
 
 
-def _lines(answer: list[dict[str, Any]]) -> list[WaitingLine]:
+def _ordered(answer: list[dict[str, Any]]) -> list[WaitingLine]:
     """Of ``GET /ordine``'s answer, the lines that somebody ordered."""
     return [
         WaitingLine(line["id_ordine"], line["codice_pezzo"], line["quantita_da_produrre"])

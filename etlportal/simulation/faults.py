@@ -1,7 +1,7 @@
 """What goes wrong in the simulated plant: which faults, how often, and what they do to a record."""
 
 import random
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from etlportal.simulation.plant import SimulatedPiece, SimulatedPlant, half_width
@@ -106,14 +106,9 @@ def _episodes(rng: random.Random, rates: Rates, hours: int) -> Iterator[Episode]
         for _ in range(_at_least_one(a_day * hours / 24)):
             cycles = min(rng.randint(*lasting), hours * CYCLES_PER_HOUR)
             first = rng.randint(0, hours * CYCLES_PER_HOUR - cycles)
-            sign = rng.choice((-1, 1))
-            yield Episode(
-                guasto,
-                rng.choice((PESO, TEMPERATURA)),
-                first,
-                first + cycles - 1,
-                sign * rng.uniform(*reach),
-            )
+            last, sign = first + cycles - 1, rng.choice((-1, 1))
+            campo = rng.choice((PESO, TEMPERATURA))
+            yield Episode(guasto, campo, first, last, sign * rng.uniform(*reach))
 
 
 def _single_faults(rng: random.Random, rates: Rates, hours: int) -> Iterator[tuple[int, str]]:
@@ -151,22 +146,8 @@ def spoil_code(rng: random.Random, record: Record, plant: SimulatedPlant, seed: 
     elif campo == "tipo_fermo":
         record[campo] = UNKNOWN_STOP
     else:
-        record[campo] = _unknown(record[campo], _known_codes(plant))
+        pieces = (piece.codice for piece in plant.pezzi)
+        known = {*pieces, *plant.forge, *plant.cnc, *plant.operatori}
+        while record[campo] in known:  # a slip of the hand, until nobody knows it
+            record[campo] += "X"
     return campo
-
-
-def _known_codes(plant: SimulatedPlant) -> set[str]:
-    return {
-        *(piece.codice for piece in plant.pezzi),
-        *plant.forge,
-        *plant.cnc,
-        *plant.operatori,
-    }
-
-
-def _unknown(code: str, known: Container[str]) -> str:
-    """The code with a slip of the hand, until nobody knows it."""
-    slip = code
-    while slip in known:
-        slip += "X"
-    return slip

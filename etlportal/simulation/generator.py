@@ -15,9 +15,8 @@ from etlportal.simulation import faults
 from etlportal.simulation.faults import PESO, SCENARI, TEMPERATURA, Episode, Record, Schedule
 from etlportal.simulation.plant import SimulatedPlant, take_temperature, weigh
 from etlportal.simulation.truth import (
-    Body,
     Fault,
-    Mark,
+    Injection,
     anomalies_of,
     as_line,
     body_of,
@@ -58,22 +57,25 @@ class Entry(NamedTuple):
     """A record as it is sent, and what was put into it."""
 
     record: Record
-    marks: tuple[Mark, ...]
+    marks: tuple[Injection, ...]
 
 
 class Batch(NamedTuple):
-    """One body, ready to send, with its truth; ``body`` is empty when there is no record."""
+    """One body, ready to send, with its truth; ``body`` is empty when there is no record.
+
+    ``invio``: the body's SHA-256 in hex.
+    """
 
     body: bytes
     record: list[Record]
-    invio: Body
+    invio: str
     guasti: list[Fault]
 
 
 def batch_lines(batch: Batch) -> Iterator[str]:
     """The batch's lines of the truth file."""
     if batch.record:
-        yield as_line(batch.invio)
+        yield as_line({"invio": batch.invio, "record": len(batch.record)})
         yield from map(as_line, batch.guasti)
 
 
@@ -84,13 +86,9 @@ class Simulation:
         self.plant = plant
         self.settings = settings
         self._begin = settings.inizio.astimezone(UTC)  # adding hours to a local time may be wrong
+        orders = self._stream("ordini")
         self.ordini = place_orders(
-            self._stream("ordini"),
-            plant,
-            self._begin,
-            settings.ore,
-            settings.seme,
-            settings.ordini,
+            orders, plant, self._begin, settings.ore, settings.seme, settings.ordini
         )
         self._measures = self._stream("misure")
         self._faults = self._stream("guasti")
@@ -117,8 +115,10 @@ class Simulation:
         entries = [entry for due, entry in self._held if due == hour]
         self._held = [(due, entry) for due, entry in self._held if due != hour]
         for cycle in range(hour * CYCLES_PER_HOUR, (hour + 1) * CYCLES_PER_HOUR):
-            entries += self._send(self._forge(cycle), hour)
-            entries += self._send(self._machine(cycle), hour)
+            for make in (self._forge, self._machine):
+                fault = self._schedule.of_record(self._number)
+                self._number += 1
+                entries += self._send(make(cycle, fault), fault, hour)
         return self._batch(entries)
 
     def leftovers(self) -> Batch:
@@ -132,29 +132,28 @@ class Simulation:
         body = body_of(records) if records else b""
         invio = fingerprint(body)
         unknown = unknown_number(self.settings.seme)
-        lines = [
-            line
-            for indice, (record, marks) in enumerate(entries)
-            for line in fault_lines(
-                invio, indice, record, marks, anomalies_of(record, marks, self.plant, unknown)
-            )
-        ]
-        return Batch(body, records, Body(invio, len(records)), lines)
+        lines: list[Fault] = []
+        for indice, (record, marks) in enumerate(entries):
+            wrong = anomalies_of(record, marks, self.plant, unknown)
+            lines += fault_lines(invio, indice, record, marks, wrong)
+        return Batch(body, records, invio, lines)
 
     # --- Records --------------------------------------------------------------------------
 
-    def _forge(self, cycle: int) -> Entry:
+    def _forge(self, cycle: int, fault: str | None) -> Entry:
         job = self._workshop.next_to_forge()
         record = self._common(job, cycle, FORGIATURA, self.plant.forge)
         record[PESO] = round(weigh(self._measures, job.pezzo), 3)
         record[TEMPERATURA] = round(take_temperature(self._measures, job.pezzo), 1)
-        marks = [self._go_astray(episode, cycle, record, job) for episode in self._now(cycle)]
-        entry = self._spoil(record, marks)
+        # Of each measure the episode that began last.
+        episodes = {episode.campo: episode for episode in self._schedule.of_cycle(cycle)}
+        marks = [self._go_astray(one, cycle, record, job) for one in episodes.values()]
+        entry = self._spoil(record, marks, fault)
         if _names(job, record):
-            job.forgiati += self._times()
+            job.forgiati += _times(fault)
         return entry
 
-    def _machine(self, cycle: int) -> Entry:
+    def _machine(self, cycle: int, fault: str | None) -> Entry:
         job = self._workshop.next_to_machine()
         record = self._common(job, cycle, CNC, self.plant.cnc)
         stopped = bool(self.plant.fermi) and self._measures.random() < STOPPED_SHARE
@@ -163,9 +162,9 @@ class Simulation:
         record["tipo_fermo"] = (
             self._measures.choice(self.plant.fermi) if stopped else self.plant.nessun_fermo
         )
-        entry = self._spoil(record, [])
+        entry = self._spoil(record, [], fault)
         if _names(job, record) and record["numero_pezzi_ora"] == rate:
-            job.sesti += rate * self._times()
+            job.sesti += rate * _times(fault)
         return entry
 
     def _common(self, job: Job, cycle: int, tipo: str, machines: Iterable[str]) -> Record:
@@ -183,23 +182,17 @@ class Simulation:
 
     # --- Faults ---------------------------------------------------------------------------
 
-    def _now(self, cycle: int) -> list[Episode]:
-        """What goes astray in this cycle, the last one of each measure."""
-        return list({episode.campo: episode for episode in self._schedule.of_cycle(cycle)}.values())
-
-    def _go_astray(self, episode: Episode, cycle: int, record: Record, job: Job) -> Mark:
+    def _go_astray(self, episode: Episode, cycle: int, record: Record, job: Job) -> Injection:
         decimals = 3 if episode.campo == PESO else 1
         if episode.guasto == faults.SENSORE:  # stuck at what it read first
             reading = self._readings.setdefault(episode, record[episode.campo])
         else:
             reading = record[episode.campo] + episode.shift(cycle, job.pezzo)
         record[episode.campo] = round(reading, decimals)
-        return Mark(episode.guasto, episode.campo)
+        return Injection(episode.guasto, episode.campo)
 
-    def _spoil(self, record: Record, marks: list[Mark]) -> Entry:
+    def _spoil(self, record: Record, marks: list[Injection], fault: str | None) -> Entry:
         """The record's own fault, if it has one, done to it."""
-        fault = self._schedule.of_record(self._number)
-        self._number += 1
         if fault == faults.SENSORE:
             campo = faults.spoil_reading(self._faults, record)
         elif fault == faults.CODICI:
@@ -207,26 +200,26 @@ class Simulation:
         else:
             return Entry(record, tuple(marks))
         marks = [mark for mark in marks if mark.campo != campo]
-        return Entry(record, (*marks, Mark(fault, campo)))
+        return Entry(record, (*marks, Injection(fault, campo)))
 
-    def _times(self) -> int:
-        """How often the record just made is sent."""
-        return 2 if self._schedule.of_record(self._number - 1) == faults.DUPLICATI else 1
-
-    def _send(self, entry: Entry, hour: int) -> list[Entry]:
+    def _send(self, entry: Entry, fault: str | None, hour: int) -> list[Entry]:
         """The entries to send now; others are held back."""
-        fault = self._schedule.of_record(self._number - 1)
         if fault == faults.RITARDI:
-            late = entry._replace(marks=(*entry.marks, Mark(fault)))
+            late = entry._replace(marks=(*entry.marks, Injection(fault)))
             self._held.append((hour + self._faults.randint(*faults.LATE_HOURS), late))
             return []
         if fault != faults.DUPLICATI:
             return [entry]
-        copy = Entry(deepcopy(entry.record), (*entry.marks, Mark(fault)))
+        copy = Entry(deepcopy(entry.record), (*entry.marks, Injection(fault)))
         if self._faults.random() < 0.5:
             return [entry, copy]
         self._held.append((hour + 1, copy))
         return [entry]
+
+
+def _times(fault: str | None) -> int:
+    """How often a record with this fault is sent."""
+    return 2 if fault == faults.DUPLICATI else 1
 
 
 def _names(job: Job, record: Record) -> bool:

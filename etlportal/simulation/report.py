@@ -2,16 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
-from etlportal.simulation.evaluation import Evaluation, Score
 from etlportal.simulation.generator import Batch, Simulation
 from production.timestamps import PLANT_TIME_ZONE
-
-LISTED = 20
 
 
 class Report:
@@ -96,66 +92,3 @@ def described(simulation: Simulation) -> dict[str, Any]:
         "scenario": wanted.scenario,
         "ordini": [order.id_ordine for order in simulation.ordini],
     }
-
-
-# --- The evaluation's report --------------------------------------------------------------
-
-
-def evaluation_as_json(result: Evaluation) -> dict[str, Any]:
-    return {
-        "ok": result.tutto_bene,
-        "record": result.record,
-        "caricati": result.caricati,
-        "tipi": {kind: _score_as_json(score) for kind, score in sorted(result.tipi.items())},
-        "totale": _score_as_json(result.totale),
-        "guasti": {name: vars(score) for name, score in sorted(result.guasti.items())},
-        "mancanti": result.mancanti,
-        "inattese": result.inattese,
-    }
-
-
-def _score_as_json(score: Score) -> dict[str, Any]:
-    return {
-        **vars(score),
-        "precisione": round(score.precisione, 4),
-        "richiamo": round(score.richiamo, 4),
-    }
-
-
-def evaluation_in_words(result: Evaluation, names: dict[int, str]) -> Iterator[str]:
-    yield f"Record: {result.caricati} caricati su {result.record}."
-    yield ""
-    columns = f"{'attese':>8}{'trovate':>9}{'giuste':>8}{'precisione':>12}{'richiamo':>10}"
-    yield f"{'anomalia':32}{columns}"
-    for kind, score in sorted(result.tipi.items()):
-        yield _score_line(f"{kind} {names.get(kind, '')}", score)
-    yield _score_line("tutte", result.totale)
-    yield ""
-    yield f"{'guasto':32}{'record':>8}{'caricati':>9}{'attese':>8}{'trovate':>12}"
-    for name, fault in sorted(result.guasti.items()):
-        yield f"{name:32}{fault.record:8}{fault.caricati:9}{fault.attese:8}{fault.trovate:12}"
-    yield ""
-    yield from _list("Attesa ma non trovata", result.mancanti)
-    yield from _list("Trovata ma non attesa", result.inattese)
-    yield (
-        "Trovate tutte e sole le anomalie dei guasti."
-        if result.tutto_bene
-        else "Ci sono differenze fra anomalie e guasti."
-    )
-
-
-def _score_line(name: str, score: Score) -> str:
-    return (
-        f"{name:32}{score.attese:8}{score.trovate:9}{score.giuste:8}"
-        f"{score.precisione:12.1%}{score.richiamo:10.1%}".replace(".", ",")
-    )
-
-
-def _list(title: str, anomalies: list[dict[str, Any]]) -> Iterator[str]:
-    for anomaly in anomalies[:LISTED]:
-        yield (
-            f"{title}: {anomaly['anomalia']} su {anomaly['campo']}, "
-            f"record {anomaly['indice']} dell'invio {anomaly['invio'][:12]}"
-        )
-    if len(anomalies) > LISTED:
-        yield f"… e altre {len(anomalies) - LISTED}."

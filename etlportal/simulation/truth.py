@@ -13,14 +13,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from etlportal.simulation.faults import (
-    CODES,
-    PESO,
-    RUMORE,
-    TEMPERATURA,
-    UNKNOWN_STOP,
-    Record,
-)
+from etlportal.simulation.faults import CODES, PESO, RUMORE, TEMPERATURA, UNKNOWN_STOP, Record
 from etlportal.simulation.plant import SimulatedPlant
 from etlportal.simulation.work import FORGIATURA
 from production.catalogue import AnomaliaId
@@ -28,7 +21,7 @@ from production.catalogue import AnomaliaId
 VERSION = 1
 
 
-class Mark(NamedTuple):
+class Injection(NamedTuple):
     """A fault as it was put into a record; ``campo`` None: into the record as a whole."""
 
     guasto: str
@@ -49,19 +42,14 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Body:
-    """A body as sent: its SHA-256 in hex, and how many records it has."""
-
-    invio: str
-    record: int
-
-
-@dataclass(frozen=True)
 class Truth:
-    """A truth file. ``simulazione``: seed, start, hours, scenario, orders."""
+    """A truth file. ``simulazione``: seed, start, hours, scenario, orders.
+
+    ``invii``: how many records each body has, by its SHA-256.
+    """
 
     simulazione: dict[str, Any]
-    invii: tuple[Body, ...]
+    invii: dict[str, int]
     guasti: tuple[Fault, ...]
 
 
@@ -70,13 +58,11 @@ class NotATruth(ValueError):
 
 
 def anomalies_of(
-    record: Record, marks: Iterable[Mark], plant: SimulatedPlant, unknown_order: int
+    record: Record, marks: Iterable[Injection], plant: SimulatedPlant, unknown_order: int
 ) -> dict[str, int]:
     """The kind of anomaly that each wrong field of a simulated record must cause."""
-    if record["tipo_operazione"] == FORGIATURA:
-        wrong = _of_measures(record, plant)
-    else:
-        wrong = _of_machining(record, plant)
+    is_forging = record["tipo_operazione"] == FORGIATURA
+    wrong = _of_measures(record, plant) if is_forging else _of_machining(record, plant)
     spoiled = {mark.campo for mark in marks}
     for campo in CODES:
         if campo in spoiled:
@@ -125,27 +111,16 @@ def _outside(value: Decimal, low: Decimal | None, high: Decimal | None) -> bool:
 
 
 def fault_lines(
-    invio: str, indice: int, record: Record, marks: Iterable[Mark], anomalies: dict[str, int]
+    invio: str, indice: int, record: Record, marks: Iterable[Injection], anomalies: dict[str, int]
 ) -> Iterator[Fault]:
     """A record's lines: one for each fault put into it, then what came of itself."""
-    told = dict(anomalies)
-    for mark in marks:
-        kind = told.pop(mark.campo, None) if mark.campo else None
-        yield _line(invio, indice, record, mark, () if kind is None else (kind,))
-    for campo, kind in told.items():
-        yield _line(invio, indice, record, Mark(RUMORE, campo), (kind,))
-
-
-def _line(invio: str, indice: int, record: Record, mark: Mark, anomalies: tuple[int, ...]) -> Fault:
-    return Fault(
-        invio,
-        indice,
-        record["codice_macchinario"],
-        record["timestamp_inizio"],
-        mark.guasto,
-        mark.campo,
-        anomalies,
-    )
+    untold = dict(anomalies)
+    told = [(mark, untold.pop(mark.campo or "", None)) for mark in marks]
+    told += [(Injection(RUMORE, campo), kind) for campo, kind in untold.items()]
+    machine, begun = record["codice_macchinario"], record["timestamp_inizio"]
+    for mark, kind in told:
+        kinds = () if kind is None else (kind,)
+        yield Fault(invio, indice, machine, begun, mark.guasto, mark.campo, kinds)
 
 
 # --- The file -----------------------------------------------------------------------------
@@ -160,7 +135,7 @@ def fingerprint(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def as_line(value: dict[str, Any] | Body | Fault) -> str:
+def as_line(value: dict[str, Any] | Fault) -> str:
     members = value if isinstance(value, dict) else asdict(value)
     return json.dumps(members, ensure_ascii=False) + "\n"
 
@@ -177,14 +152,14 @@ def read_truth(lines: Iterable[str]) -> Truth:
     """Raises ``NotATruth`` for anything but a truth file written to its end."""
     try:
         first, *rest, last = [json.loads(line) for line in lines]
-        faults = [line for line in rest if "guasto" in line]
-        bodies = [line for line in rest if "guasto" not in line]
-        if last["fine"]["record"] != sum(line["record"] for line in bodies):
+        bodies = {line["invio"]: line["record"] for line in rest if "guasto" not in line}
+        faults = [
+            Fault(**{**line, "anomalie": tuple(line["anomalie"])})
+            for line in rest
+            if "guasto" in line
+        ]
+        if last["fine"]["record"] != sum(bodies.values()):
             raise NotATruth
-        return Truth(
-            first["simulazione"],
-            tuple(Body(**line) for line in bodies),
-            tuple(Fault(**{**line, "anomalie": tuple(line["anomalie"])}) for line in faults),
-        )
+        return Truth(first["simulazione"], bodies, tuple(faults))
     except (ValueError, TypeError, KeyError) as error:
         raise NotATruth("not a truth file") from error

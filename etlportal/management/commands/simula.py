@@ -16,12 +16,7 @@ from etlportal.simulation.evaluation import evaluate
 from etlportal.simulation.faults import SCENARI
 from etlportal.simulation.generator import Batch, Settings, Simulation, batch_lines
 from etlportal.simulation.plant import SimulatedPlant
-from etlportal.simulation.report import (
-    Report,
-    described,
-    evaluation_as_json,
-    evaluation_in_words,
-)
+from etlportal.simulation.report import Report, described
 from etlportal.simulation.truth import NotATruth, ending, heading, read_truth
 from etlportal.simulation.work import MOST_ORDERS
 from ingestion import jobs
@@ -138,7 +133,7 @@ class Command(PortalCommand):
             raise UsageError(f"{path} non è un file di verità leggibile.") from error
         result = evaluate(truth, database.find_received(truth))
         names = dict(Anomalia.objects.values_list("pk", "tipo_anomalia"))
-        self.tell(evaluation_as_json(result), evaluation_in_words(result, names))
+        self.tell(result.as_json(), result.in_words(names))
         if not result.tutto_bene:
             self.fail()
 

@@ -1,9 +1,9 @@
-from etlportal.simulation.evaluation import Row, evaluate
-from etlportal.simulation.truth import Body, Fault, Truth
+from etlportal.simulation.evaluation import evaluate
+from etlportal.simulation.truth import Fault, Truth
 
 WEIGHT = (102, "peso_effettivo")
 HEAT = (3, "temperatura_effettiva")
-LOADED = Row(caricato=True)
+LOADED = ()
 
 
 def make_fault(indice=0, guasto="deriva", campo="peso_effettivo", anomalie=(102,)):
@@ -11,7 +11,7 @@ def make_fault(indice=0, guasto="deriva", campo="peso_effettivo", anomalie=(102,
 
 
 def make_truth(*faults, records=3):
-    return Truth({}, (Body("abc", records),), faults)
+    return Truth({}, {"abc": records}, faults)
 
 
 def make_score(*counts):
@@ -25,7 +25,7 @@ def received(*rows):
 def test_all_found_and_nothing_else():
     truth = make_truth(make_fault(1))
 
-    result = evaluate(truth, received(LOADED, Row(True, (WEIGHT,)), LOADED))
+    result = evaluate(truth, received(LOADED, (WEIGHT,), LOADED))
 
     assert result.tutto_bene
     assert (result.record, result.caricati) == (3, 3)
@@ -37,7 +37,7 @@ def test_all_found_and_nothing_else():
 def test_an_anomaly_that_is_missing_lowers_the_recall():
     truth = make_truth(make_fault(0), make_fault(1))
 
-    result = evaluate(truth, received(LOADED, Row(True, (WEIGHT,)), LOADED))
+    result = evaluate(truth, received(LOADED, (WEIGHT,), LOADED))
 
     assert not result.tutto_bene
     assert (result.tipi[102].precisione, result.tipi[102].richiamo) == (1, 0.5)
@@ -50,7 +50,7 @@ def test_an_anomaly_that_is_missing_lowers_the_recall():
 def test_an_anomaly_that_nobody_injected_lowers_the_precision():
     truth = make_truth(make_fault(1))
 
-    result = evaluate(truth, received(Row(True, (WEIGHT,)), Row(True, (WEIGHT, HEAT)), LOADED))
+    result = evaluate(truth, received((WEIGHT,), (WEIGHT, HEAT), LOADED))
 
     assert not result.tutto_bene
     assert (result.tipi[102].precisione, result.tipi[102].richiamo) == (0.5, 1)
@@ -59,13 +59,13 @@ def test_an_anomaly_that_nobody_injected_lowers_the_precision():
 
 
 def test_an_anomaly_told_twice_is_one_too_many():
-    result = evaluate(make_truth(make_fault(0), records=1), received(Row(True, (WEIGHT, WEIGHT))))
+    result = evaluate(make_truth(make_fault(0), records=1), received((WEIGHT, WEIGHT)))
 
     assert result.tipi[102].precisione == 0.5
 
 
 def test_in_another_field_it_is_another_anomaly():
-    other = Row(True, ((102, "temperatura_effettiva"),))
+    other = ((102, "temperatura_effettiva"),)
 
     result = evaluate(make_truth(make_fault(0), records=1), received(other))
 
@@ -76,7 +76,7 @@ def test_in_another_field_it_is_another_anomaly():
 def test_a_record_that_is_not_loaded_is_told_even_without_anomalies():
     truth = make_truth(make_fault(0, "duplicati", None, ()), records=2)
 
-    result = evaluate(truth, received(Row(caricato=False), LOADED))
+    result = evaluate(truth, received(None, LOADED))
 
     assert not result.tutto_bene
     assert (result.record, result.caricati) == (2, 1)
@@ -91,7 +91,7 @@ def test_a_body_that_never_came_is_told():
 
 def test_a_body_that_came_twice_must_be_right_twice():
     truth = make_truth(make_fault(0), records=1)
-    right, wrong = {0: Row(True, (WEIGHT,))}, {0: LOADED}
+    right, wrong = {0: (WEIGHT,)}, {0: LOADED}
 
     assert evaluate(truth, {"abc": [right, right]}).tutto_bene
     assert evaluate(truth, {"abc": [right, wrong]}).tipi[102].richiamo == 0.5

@@ -4,9 +4,8 @@ from decimal import Decimal
 import pytest
 
 from etlportal.simulation.truth import (
-    Body,
     Fault,
-    Mark,
+    Injection,
     NotATruth,
     anomalies_of,
     as_line,
@@ -49,7 +48,9 @@ def make_machining(**overrides):
 
 
 def anomalies(record, *spoiled, plant=PLANT):
-    return anomalies_of(record, [Mark("codici", campo) for campo in spoiled], plant, UNKNOWN_ORDER)
+    return anomalies_of(
+        record, [Injection("codici", campo) for campo in spoiled], plant, UNKNOWN_ORDER
+    )
 
 
 class TestAnomalies:
@@ -119,7 +120,7 @@ class TestLines:
         ]
 
     def test_an_anomaly_belongs_to_the_fault_in_its_field(self):
-        marks = [Mark("deriva", "peso_effettivo"), Mark("ritardi")]
+        marks = [Injection("deriva", "peso_effettivo"), Injection("ritardi")]
 
         assert self.lines(marks, {"peso_effettivo": 102, "temperatura_effettiva": 103}) == [
             ("deriva", "peso_effettivo", (102,)),
@@ -128,13 +129,13 @@ class TestLines:
         ]
 
     def test_a_fault_may_cause_nothing(self):
-        assert self.lines([Mark("deriva", "peso_effettivo")], {}) == [
+        assert self.lines([Injection("deriva", "peso_effettivo")], {}) == [
             ("deriva", "peso_effettivo", ())
         ]
 
 
 FAULT = Fault("abc", 3, "FORGIA1", "2024-12-20T06:00:00Z", "deriva", "peso_effettivo", (102,))
-FILE = [heading({"seme": 1}), as_line(Body("abc", 12)), as_line(FAULT), ending(12)]
+FILE = [heading({"seme": 1}), as_line({"invio": "abc", "record": 12}), as_line(FAULT), ending(12)]
 
 
 class TestFile:
@@ -142,7 +143,7 @@ class TestFile:
         truth = read_truth(FILE)
 
         assert truth.simulazione["seme"] == 1
-        assert truth.invii == (Body("abc", 12),)
+        assert truth.invii == {"abc": 12}
         assert truth.guasti == (FAULT,)
 
     @pytest.mark.parametrize(
