@@ -27,22 +27,10 @@ APP_ORDER = ("ingestion", "production", "orders", "", "etlportal", "django_q", "
 MODEL_ORDER = {
     "ingestion": ("RawOperazione", "EsecuzioneEtl", "LottoRicevuto"),
     "production": (
-        "Operazione",
-        "AnomaliaOperazione",
-        "Pezzo",
-        "Macchinario",
-        "Operatore",
-        "Acciaio",
-        "TipoFermo",
-        "Anomalia",
+        *("Operazione", "AnomaliaOperazione", "Pezzo", "Macchinario", "Operatore", "Acciaio"),
+        *("TipoFermo", "Anomalia"),
     ),
-    "orders": (
-        "Ordine",
-        "Magazzino",
-        "MovimentoProduzione",
-        "MovimentoMagazzino",
-        "Cliente",
-    ),
+    "orders": ("Ordine", "Magazzino", "MovimentoProduzione", "MovimentoMagazzino", "Cliente"),
     "django_q": ("Schedule", "OrmQ", "Success", "Failure"),
 }
 
@@ -50,24 +38,16 @@ MODEL_ORDER = {
 class SuperusersOnly:
     """The queue's rows name code to run and hold pickles: to write one is to run code."""
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _is_superuser(request)
+    def has_module_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_active and request.user.is_superuser
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request)
+    has_view_permission = has_module_permission
+    has_change_permission = has_module_permission
+    has_delete_permission = has_module_permission
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return _is_superuser(request) and super().has_add_permission(request)  # type: ignore[misc]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request)
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return request.user.is_active and request.user.is_superuser
+        # Of most of these tables django-q2 says that nobody adds a row.
+        return self.has_module_permission(request) and super().has_add_permission(request)  # type: ignore[misc]
 
 
 class PortalAdminSite(admin.AdminSite):
@@ -121,15 +101,14 @@ class PortalAdminSite(admin.AdminSite):
         for app in apps:
             names = MODEL_ORDER.get(app["app_label"], ())
             app["models"].sort(key=lambda model, names=names: _place(model["object_name"], names))
-        return sorted(apps, key=lambda app: _app_place(app["app_label"]))
+        return sorted(apps, key=lambda app: _place(app["app_label"], APP_ORDER))
 
 
 def _place(name: str, names: tuple[str, ...]) -> int:
-    return names.index(name) if name in names else len(names)
-
-
-def _app_place(label: str) -> int:
-    return APP_ORDER.index(label) if label in APP_ORDER else APP_ORDER.index("")
+    """One that is not named comes where "" does, or last."""
+    if name in names:
+        return names.index(name)
+    return names.index("") if "" in names else len(names)
 
 
 def database_away() -> HttpResponse:

@@ -4,7 +4,7 @@ The first of them run with ``manage.py check`` and whenever the web or the worke
 that ask a server with ``manage.py check --database production`` and ``migrate``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -89,47 +89,35 @@ def check_mysql(databases: Sequence[str] | None = None, **kwargs: Any) -> list[C
     for alias in databases or ():
         if connections[alias].vendor == "mysql":
             try:
-                errors += _strictness(alias) + _charset(alias)
+                errors += _lax(alias)
             except OperationalError:
-                errors.append(_unreachable(alias))
+                errors.append(
+                    Error(
+                        f"Il database MySQL «{alias}» non risponde.",
+                        hint="Controllare PRODUCTION_DATABASE_URL, e che il server sia acceso.",
+                        id="etlportal.E004",
+                    )
+                )
     return errors
 
 
-def _unreachable(alias: str) -> CheckMessage:
-    return Error(
-        f"Il database MySQL «{alias}» non risponde.",
-        hint="Controllare PRODUCTION_DATABASE_URL, e che il server sia acceso.",
-        id="etlportal.E004",
-    )
-
-
-def _strictness(alias: str) -> list[CheckMessage]:
+def _lax(alias: str) -> Iterator[CheckMessage]:
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT @@SESSION.sql_mode")
-        (modes,) = cursor.fetchone()
-    if STRICT_MODES & set(modes.split(",")):
-        return []
-    return [
-        Error(
+        cursor.execute(
+            "SELECT @@SESSION.sql_mode, @@character_set_database, @@character_set_connection"
+        )
+        modes, *charsets = cursor.fetchone()
+    if not STRICT_MODES & set(modes.split(",")):
+        yield Error(
             f"Il database MySQL «{alias}» non è in modalità stretta: accetterebbe valori "
             "troncati senza dirlo.",
             hint="Aggiungere STRICT_TRANS_TABLES a sql_mode nella configurazione del server.",
             id="etlportal.E002",
         )
-    ]
-
-
-def _charset(alias: str) -> list[CheckMessage]:
-    with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT @@character_set_database, @@character_set_connection")
-        charsets = set(cursor.fetchone())
-    if charsets == {"utf8mb4"}:
-        return []
-    return [
-        Error(
-            f"Il database MySQL «{alias}» usa il set di caratteri {', '.join(sorted(charsets))}: "
-            "serve utf8mb4.",
+    if set(charsets) != {"utf8mb4"}:
+        yield Error(
+            f"Il database MySQL «{alias}» usa il set di caratteri "
+            f"{', '.join(sorted(set(charsets)))}: serve utf8mb4.",
             hint="ALTER DATABASE … CHARACTER SET utf8mb4;",
             id="etlportal.E003",
         )
-    ]

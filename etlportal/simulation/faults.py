@@ -82,7 +82,7 @@ class Episode(NamedTuple):
         return self.reach * half_width(limits) * progress
 
 
-class Schedule:
+class FaultSchedule:
     """When what happens: drawn once, before the first record."""
 
     def __init__(self, rng: random.Random, rates: Rates, hours: int) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from etlportal.simulation import faults
-from etlportal.simulation.faults import PESO, SCENARI, TEMPERATURA, Episode, Record, Schedule
+from etlportal.simulation.faults import PESO, SCENARI, TEMPERATURA, Episode, FaultSchedule, Record
 from etlportal.simulation.plant import SimulatedPlant, take_temperature, weigh
 from etlportal.simulation.truth import (
     Fault,
@@ -28,9 +28,9 @@ from etlportal.simulation.work import (
     CYCLE,
     CYCLES_PER_HOUR,
     FORGIATURA,
-    Job,
     SimulatedOrder,
     WaitingLine,
+    WorkItem,
     Workshop,
     first_number,
     place_orders,
@@ -93,7 +93,7 @@ class Simulation:
         self._measures = self._stream("misure")
         self._faults = self._stream("guasti")
         self._workshop = Workshop(plant, self._stream("lavoro"))
-        self._schedule = Schedule(self._faults, SCENARI[settings.scenario], settings.ore)
+        self._schedule = FaultSchedule(self._faults, SCENARI[settings.scenario], settings.ore)
         self._held: list[tuple[int, Entry]] = []
         self._readings: dict[Episode, float] = {}
         self._number = 0
@@ -167,7 +167,7 @@ class Simulation:
             job.sesti += rate * _times(fault)
         return entry
 
-    def _common(self, job: Job, cycle: int, tipo: str, machines: Iterable[str]) -> Record:
+    def _common(self, job: WorkItem, cycle: int, tipo: str, machines: Iterable[str]) -> Record:
         begin = self._begin + cycle * CYCLE
         shift = cycle // SHIFT_CYCLES + (tipo == CNC)
         return {
@@ -182,7 +182,7 @@ class Simulation:
 
     # --- Faults ---------------------------------------------------------------------------
 
-    def _go_astray(self, episode: Episode, cycle: int, record: Record, job: Job) -> Injection:
+    def _go_astray(self, episode: Episode, cycle: int, record: Record, job: WorkItem) -> Injection:
         decimals = 3 if episode.campo == PESO else 1
         if episode.guasto == faults.SENSORE:  # stuck at what it read first
             reading = self._readings.setdefault(episode, record[episode.campo])
@@ -222,7 +222,7 @@ def _times(fault: str | None) -> int:
     return 2 if fault == faults.DUPLICATI else 1
 
 
-def _names(job: Job, record: Record) -> bool:
+def _names(job: WorkItem, record: Record) -> bool:
     """Whether the portal will count the record for the job."""
     return (job.ordine, job.pezzo.codice) == (record["id_ordine"], record["codice_pezzo"])
 

@@ -106,23 +106,13 @@ def demand(pezzi: Sequence[SimulatedPiece]) -> list[float]:
         distance**2 + (half_width(piece.temperatura) / SPREAD) ** 2 - SD_TEMPERATURE**2
         for distance, piece in zip(x, pezzi, strict=True)
     ]
-    a, b = _solve(
-        (_dot(x, x), _dot(x, y), -sum(x)),
-        (_dot(x, y), _dot(y, y), -sum(y)),
-    )
+    sum_x, sum_y = sum(x), sum(y)
+    xx = sum(xi * xi for xi in x)
+    xy = sum(xi * yi for xi, yi in zip(x, y, strict=True))
+    yy = sum(yi * yi for yi in y)
+    determinant = xx * yy - xy * xy
+    if abs(determinant) < 1e-6:  # all pieces are alike: no weights bring it about
+        return [1.0] * len(pezzi)
+    a = (xy * sum_y - yy * sum_x) / determinant
+    b = (xy * sum_x - xx * sum_y) / determinant
     return [max(LEAST_DEMAND, 1 + a * xi + b * yi) for xi, yi in zip(x, y, strict=True)]
-
-
-def _dot(left: Sequence[float], right: Sequence[float]) -> float:
-    return sum(one * other for one, other in zip(left, right, strict=True))
-
-
-def _solve(
-    first: tuple[float, float, float], second: tuple[float, float, float]
-) -> tuple[float, float]:
-    """a and b of two equations p·a + q·b = r; 0 and 0 where they have no single solution."""
-    (p, q, r), (s, t, u) = first, second
-    determinant = p * t - q * s
-    if abs(determinant) < 1e-6:
-        return 0.0, 0.0
-    return (r * t - q * u) / determinant, (p * u - r * s) / determinant

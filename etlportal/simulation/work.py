@@ -95,7 +95,7 @@ def _lines(
 
 
 @dataclass
-class Job:
+class WorkItem:
     """Pieces to make for an order line; ``ordine`` None is work for stock, which never ends.
 
     ``forgiati`` pieces; ``sesti`` sixths of a piece that CNC has made.
@@ -121,12 +121,12 @@ class Workshop:
         self._pieces = plant.piece_by_code()
         self._demand = demand(plant.pezzi)
         self._machined = [piece for piece in plant.pezzi if piece.fase_finale == CNC]
-        self._older: list[Job] = []
-        self._jobs: list[Job] = []
+        self._older: list[WorkItem] = []
+        self._jobs: list[WorkItem] = []
 
     def take_order(self, order: SimulatedOrder) -> None:
         for code, quantity in order.linee:
-            self._jobs.append(Job(order.id_ordine, self._pieces[code], quantity))
+            self._jobs.append(WorkItem(order.id_ordine, self._pieces[code], quantity))
 
     def take_waiting(self, lines: Iterable[WaitingLine]) -> None:
         """Lines that waited already go before ours; one that is known stays as it is."""
@@ -135,29 +135,29 @@ class Workshop:
             if (line.id_ordine, line.codice_pezzo) not in known and (
                 piece := self._pieces.get(line.codice_pezzo)
             ):
-                self._older.append(Job(line.id_ordine, piece, line.quantita))
+                self._older.append(WorkItem(line.id_ordine, piece, line.quantita))
 
-    def next_to_forge(self) -> Job:
+    def next_to_forge(self) -> WorkItem:
         for job in self._waiting():
             if job.forgiati < job.quantita:
                 return job
         (piece,) = self._rng.choices(self._plant.pezzi, self._demand)
-        return Job(None, piece)
+        return WorkItem(None, piece)
 
-    def next_to_machine(self) -> Job:
+    def next_to_machine(self) -> WorkItem:
         """The oldest line that CNC ends and for which a forged piece is there."""
         for job in self._waiting():
             if job.pezzo.fase_finale == CNC and job.lavorati < min(job.quantita, job.forgiati):
                 return job
-        return Job(None, self._rng.choice(self._machined or list(self._plant.pezzi)))
+        return WorkItem(None, self._rng.choice(self._machined or list(self._plant.pezzi)))
 
-    def _waiting(self) -> Sequence[Job]:
+    def _waiting(self) -> Sequence[WorkItem]:
         """Jobs still to be done; those that are done are forgotten on the way."""
         self._older = [job for job in self._older if not _is_done(job)]
         self._jobs = [job for job in self._jobs if not _is_done(job)]
         return [*self._older, *self._jobs]
 
 
-def _is_done(job: Job) -> bool:
+def _is_done(job: WorkItem) -> bool:
     made = job.lavorati if job.pezzo.fase_finale == CNC else job.forgiati
     return made >= job.quantita

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from etlportal.simulation.faults import SCENARI, Schedule
+from etlportal.simulation.faults import SCENARI, FaultSchedule
 from etlportal.simulation.generator import batch_lines
 from etlportal.simulation.truth import fingerprint
 from etlportal.simulation.work import WaitingLine
@@ -245,7 +245,7 @@ class TestScenarios:
         assert len({(r["codice_macchinario"], r["timestamp_inizio"]) for r in records}) == 288
 
     def test_faults_of_records_are_drawn_apart(self):
-        schedule = Schedule(random.Random(1), SCENARI["misto"], 1000)
+        schedule = FaultSchedule(random.Random(1), SCENARI["misto"], 1000)
 
         drawn = Counter(schedule.of_record(n) for n in range(12_000))
         del drawn[None]
