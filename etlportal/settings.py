@@ -43,6 +43,10 @@ def number(name: str, default: str, *, whole: bool = False) -> Decimal:
     return value
 
 
+def whole(name: str, default: str) -> int:
+    return int(number(name, default, whole=True))
+
+
 def up_to(most: int, name: str, *, default: str) -> int:
     """A whole number from 0 to ``most`` in the environment."""
     text = env.str(name, default=default).strip()
@@ -158,27 +162,34 @@ def sqlite(name: str) -> dict[str, Any]:
     }
 
 
-def postgresql(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = environ.Env.db_url_config(url, engine="logviewer.backends.postgresql")
-    options = config.setdefault("OPTIONS", {})
-    options.setdefault("connect_timeout", 5)
-    options.setdefault(
-        "options",
-        "-c statement_timeout=60s -c lock_timeout=20s -c idle_in_transaction_session_timeout=300s",
-    )
+def at_server(url: str, engine: str, **options: Any) -> dict[str, Any]:
+    """A database server; what the address itself asks for goes before these options."""
+    config: dict[str, Any] = environ.Env.db_url_config(url, engine=engine)
+    config["OPTIONS"] = options | config.get("OPTIONS", {})
     return config
+
+
+def postgresql(url: str) -> dict[str, Any]:
+    return at_server(
+        url,
+        "logviewer.backends.postgresql",
+        connect_timeout=5,
+        options="-c statement_timeout=60s -c lock_timeout=20s "
+        "-c idle_in_transaction_session_timeout=300s",
+    )
 
 
 def mysql(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = environ.Env.db_url_config(url, engine="logviewer.backends.mysql")
-    options = config.setdefault("OPTIONS", {})
-    options.setdefault("charset", "utf8mb4")
-    options.setdefault("isolation_level", "read committed")
-    options.setdefault("connect_timeout", 5)
-    options.setdefault("read_timeout", 60)
-    options.setdefault("write_timeout", 60)
-    options.setdefault("init_command", "SET SESSION innodb_lock_wait_timeout=20")
-    return config
+    return at_server(
+        url,
+        "logviewer.backends.mysql",
+        charset="utf8mb4",
+        isolation_level="read committed",
+        connect_timeout=5,
+        read_timeout=60,
+        write_timeout=60,
+        init_command="SET SESSION innodb_lock_wait_timeout=20",
+    )
 
 
 DATABASE_URL = env.str("DATABASE_URL", default="")
@@ -302,7 +313,7 @@ REST_FRAMEWORK = {
 }
 
 # Requests a minute for each key; above, 429 with Retry-After.
-API_RICHIESTE_MINUTO = int(number("API_RICHIESTE_MINUTO", "600", whole=True))
+API_RICHIESTE_MINUTO = whole("API_RICHIESTE_MINUTO", "600")
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_RECORDS = 10_000
@@ -311,11 +322,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
 # --- Transfer (shared meaning of the limits: docs/glossario.md) ----------------------------
 
-TRANSFER_BATCH_SIZE = int(number("TRANSFER_BATCH_SIZE", "2000", whole=True))
+TRANSFER_BATCH_SIZE = whole("TRANSFER_BATCH_SIZE", "2000")
 # Seconds for which POST /process-transfer and /aggiorna/ordine wait before they answer 202.
 RUN_WAIT_SECONDS = env.float("RUN_WAIT_SECONDS", default=20)
 # A run whose heartbeat is older than this is taken for dead.
-RUN_DEAD_AFTER = timedelta(seconds=int(number("RUN_DEAD_AFTER_SECONDS", "180", whole=True)))
+RUN_DEAD_AFTER = timedelta(seconds=whole("RUN_DEAD_AFTER_SECONDS", "180"))
 
 # Minutes for which the same bytes from the same key are a repetition; 0: never. Used only for
 # requests that carry neither an Idempotency-Key nor the flow engine's own id.
@@ -325,9 +336,9 @@ PLAUSIBILITY_LIMITS: dict[str, Any] = {
     "peso_max": number("PESO_MAX", "1000"),
     "temperatura_min": number("TEMPERATURA_MIN", "700"),
     "temperatura_max": number("TEMPERATURA_MAX", "1200"),
-    "pezzi_ora_max": int(number("PEZZI_ORA_MAX", "10000", whole=True)),
+    "pezzi_ora_max": whole("PEZZI_ORA_MAX", "10000"),
     "durata_max_ore": number("DURATA_MAX_ORE", "24"),
-    "tolleranza_futuro_minuti": int(number("TOLLERANZA_FUTURO_MINUTI", "60", whole=True)),
+    "tolleranza_futuro_minuti": whole("TOLLERANZA_FUTURO_MINUTI", "60"),
 }
 
 # The parts of the admin's panel "Provenienza", in the chain's order.
@@ -344,7 +355,7 @@ MAGAZZINO_CONTENUTO = one_of("MAGAZZINO_CONTENUTO", "finiti", "grezzi")
 # Whether GET /ordine makes up lines when no order waits.
 ORDINI_FITTIZI = one_of("ORDINI_FITTIZI", "crea", "no")
 # A waiting order is shown as late when it began so many days ago: no order has a day it is due.
-ORDINI_IN_RITARDO_GIORNI = int(number("ORDINI_IN_RITARDO_GIORNI", "14", whole=True))
+ORDINI_IN_RITARDO_GIORNI = whole("ORDINI_IN_RITARDO_GIORNI", "14")
 
 # --- Alerts and purge -----------------------------------------------------------------------
 
@@ -361,12 +372,12 @@ vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
 DEFAULT_FROM_EMAIL = env.str("AVVISI_MITTENTE", default="etlportal@localhost")
 
 # check_etl complains below so much free space for logs and data.
-DISCO_MINIMO_MB = int(number("DISCO_MINIMO_MB", "500", whole=True))
+DISCO_MINIMO_MB = whole("DISCO_MINIMO_MB", "500")
 
 # Days for which loaded records stay in staging, so that a restored MySQL can be filled again.
-RAW_GIORNI = int(number("RAW_GIORNI", "30", whole=True))
+RAW_GIORNI = whole("RAW_GIORNI", "30")
 # Days for which runs that ended are kept.
-ESECUZIONI_GIORNI = int(number("ESECUZIONI_GIORNI", "365", whole=True))
+ESECUZIONI_GIORNI = whole("ESECUZIONI_GIORNI", "365")
 
 # --- Logs ---------------------------------------------------------------------------------
 
@@ -374,10 +385,10 @@ LOG_DIR = Path(env.str("LOG_DIR", default=str(BASE_DIR / "logs")))
 LOG_LEVEL = one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")
 # A file larger than this becomes a rotated piece; so many pieces are kept of each.
 LOG_MAX_MB = number("LOG_MAX_MB", "20")
-LOG_COPIE = int(number("LOG_COPIE", "5", whole=True))
+LOG_COPIE = whole("LOG_COPIE", "5")
 # Milliseconds beyond which a statement is logged as slow; rows from which an insert is a load.
 LOG_QUERY_LENTE_MS = float(number("LOG_QUERY_LENTE_MS", "1000"))
-LOG_CARICO_RIGHE = int(number("LOG_CARICO_RIGHE", "100", whole=True))
+LOG_CARICO_RIGHE = whole("LOG_CARICO_RIGHE", "100")
 
 
 def log_file(name: str) -> dict[str, Any]:
@@ -387,6 +398,15 @@ def log_file(name: str) -> dict[str, Any]:
         "max_bytes": int(LOG_MAX_MB * 1024 * 1024),
         "copies": LOG_COPIE,
         "formatter": "line",
+    }
+
+
+def logger(handler: str, *filters: str) -> dict[str, Any]:
+    return {
+        "handlers": [handler],
+        "level": LOG_LEVEL,
+        "propagate": False,
+        "filters": list(filters),
     }
 
 
@@ -411,23 +431,13 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        "etl": {
-            "handlers": ["etl"],
-            "level": LOG_LEVEL,
-            "propagate": False,
-            "filters": ["run"],
-        },
-        "periodic": {
-            "handlers": ["periodic"],
-            "level": LOG_LEVEL,
-            "propagate": False,
-            "filters": ["run_end"],
-        },
-        "postgresql": {"handlers": ["postgresql"], "level": LOG_LEVEL, "propagate": False},
-        "mysql": {"handlers": ["mysql"], "level": LOG_LEVEL, "propagate": False},
+        "etl": logger("etl", "run"),
+        "periodic": logger("periodic", "run_end"),
+        "postgresql": logger("postgresql"),
+        "mysql": logger("mysql"),
         # Their lines for a caller's mistakes show the address or the host that was sent.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        "django_q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "django_q": logger("console") | {"level": "WARNING"},
     },
 }
