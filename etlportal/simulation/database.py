@@ -26,18 +26,15 @@ CNC_PREFIX = "CNC"
 NO_STOP = "nessun_fermo"
 
 
-class NoPlant(LookupError):
-    """Pieces, machines or operators are missing: there is nothing to simulate with."""
-
-
-class NumbersTaken(Exception):
-    """The numbers of a simulation's orders belong to other orders already."""
+class CannotSimulate(Exception):
+    """The text, in Italian, says why."""
 
 
 def load_plant(limits: Limits) -> SimulatedPlant:
     """The plant of the database; machines whose code begins with CNC are CNC.
 
-    ``limits``: what the portal holds for plausible. Raises ``NoPlant``.
+    ``limits``: what the portal holds for plausible. Raises ``CannotSimulate``
+    where pieces, machines or operators are missing.
     """
     master = load_master_data()
     final_steps = dict(Pezzo.objects.values_list("pk", "fase_finale"))
@@ -56,7 +53,10 @@ def load_plant(limits: Limits) -> SimulatedPlant:
         limiti=limits,
     )
     if not (plant.pezzi and plant.forge and plant.cnc and plant.operatori):
-        raise NoPlant
+        raise CannotSimulate(
+            "Mancano pezzi, macchinari o operatori: caricare le anagrafiche "
+            "(per provare: manage.py loaddata --database production impianto_demo)."
+        )
     return plant
 
 
@@ -73,8 +73,8 @@ def free_seed() -> int:
     return seed
 
 
-def check_numbers(orders: Sequence[SimulatedOrder]) -> None:
-    """Raises ``NumbersTaken`` unless each number is free, or is this very order already."""
+def check_numbers(orders: Sequence[SimulatedOrder], seed: int) -> None:
+    """Raises ``CannotSimulate`` unless each number is free, or is this very order already."""
     wanted = {order.id_ordine: order for order in orders}
     dates = dict(Ordine.objects.filter(pk__in=wanted).values_list("pk", "data_inizio"))
     lines: dict[int, set[tuple[str, int]]] = defaultdict(set)
@@ -84,7 +84,9 @@ def check_numbers(orders: Sequence[SimulatedOrder]) -> None:
         lines[order].add((piece, quantity))
     for pk, day in dates.items():
         if (day, lines[pk]) != (wanted[pk].data_inizio, set(wanted[pk].linee)):
-            raise NumbersTaken
+            raise CannotSimulate(
+                f"Gli ordini del seme {seed} ci sono già, e sono altri: indicare un altro --seed."
+            )
 
 
 def take_in_orders(orders: Sequence[SimulatedOrder]) -> None:

@@ -24,8 +24,8 @@ PASSING = {408, 429, 500, 502, 503, 504}
 LONGEST_PAUSE_SECONDS = 30
 
 
-class NotDelivered(Exception):
-    """The portal did not take what was sent; the text, in Italian, says why."""
+class NotDelivered(database.CannotSimulate):
+    """The portal did not take what was sent."""
 
 
 class Delivery(Protocol):
@@ -123,8 +123,8 @@ class HttpPortal:
 
 
 def prepare(simulation: Simulation, delivery: Delivery | None) -> None:
-    """Raises, before anything is done, ``database.NumbersTaken`` or ``NotDelivered``."""
-    database.check_numbers(simulation.ordini)
+    """Raises ``CannotSimulate`` before anything is done."""
+    database.check_numbers(simulation.ordini, simulation.settings.seme)
     if delivery:
         delivery.check()
 

@@ -1,12 +1,16 @@
 """What ``simula`` says at the end, in Italian or as JSON."""
 
 import hashlib
+import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
-from etlportal.simulation.generator import Batch, Simulation
+from etlportal.simulation.database import CannotSimulate
+from etlportal.simulation.generator import Batch, Simulation, batch_lines
+from etlportal.simulation.truth import ending, heading
 from production.timestamps import PLANT_TIME_ZONE
 
 
@@ -16,7 +20,7 @@ class Report:
     def __init__(self, simulation: Simulation, path: Path | None, *, dry_run: bool) -> None:
         """``path``: where the truth is written; None = nowhere."""
         self._simulation = simulation
-        self._path = str(path or "")
+        self._path = path
         self._dry_run = dry_run
         self.records = 0
         self._bodies = 0
@@ -25,11 +29,26 @@ class Report:
         self._jobs: Counter[str] = Counter()
         self._completed: list[int] = []
 
-    def add(self, batch: Batch) -> None:
-        self.records += len(batch.record)
-        self._bodies += bool(batch.record)
-        self._sha256.update(batch.body)
-        self._faults.update(line.guasto for line in batch.guasti)
+    def taking(self, batches: Iterable[Batch]) -> Iterator[tuple[int, Batch]]:
+        """Counts each batch, writes its truth and hands it on, after the number of its hour.
+
+        Raises ``CannotSimulate`` before the first one where the truth cannot be written.
+        """
+        path = self._path or Path(os.devnull)
+        try:
+            truth = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise CannotSimulate(f"{path}: non si può scrivere ({error.strerror}).") from error
+        with truth:
+            truth.write(heading(described(self._simulation)))
+            for hour, batch in enumerate(batches):
+                self.records += len(batch.record)
+                self._bodies += bool(batch.record)
+                self._sha256.update(batch.body)
+                self._faults.update(line.guasto for line in batch.guasti)
+                truth.writelines(batch_lines(batch))
+                yield hour, batch
+            truth.write(ending(self.records))
 
     def add_jobs(self, hour: int, moved: dict[str, Any], counted: dict[str, Any]) -> str:
         """Takes in what transfer and count answered after this hour; a line that tells it."""
@@ -65,7 +84,7 @@ class Report:
             "sha256": self._sha256.hexdigest(),
             **{name: self._jobs[name] for name in ("trasferiti", "anomalie", "pezzi_attribuiti")},
             "ordini_completati": self._completed,
-            "verita": self._path,
+            "verita": str(self._path or ""),
             "prova": self._dry_run,
         }
 

@@ -1,8 +1,7 @@
-import os
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
@@ -10,14 +9,14 @@ from django.utils import timezone
 
 from etlportal.management.base import PortalCommand, UsageError, positive
 from etlportal.simulation import database
-from etlportal.simulation.database import NoPlant, NumbersTaken
-from etlportal.simulation.delivery import HttpPortal, NotDelivered, Staging, play, prepare
+from etlportal.simulation.database import CannotSimulate
+from etlportal.simulation.delivery import HttpPortal, Staging, play, prepare
 from etlportal.simulation.evaluation import evaluate
 from etlportal.simulation.faults import SCENARI
-from etlportal.simulation.generator import Batch, Settings, Simulation, batch_lines
+from etlportal.simulation.generator import Batch, Settings, Simulation
 from etlportal.simulation.plant import SimulatedPlant
-from etlportal.simulation.report import Report, described
-from etlportal.simulation.truth import NotATruth, ending, heading, read_truth
+from etlportal.simulation.report import Report
+from etlportal.simulation.truth import NotATruth, read_truth
 from etlportal.simulation.work import MOST_ORDERS
 from ingestion import jobs
 from production.models import Anomalia
@@ -86,41 +85,31 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["valuta"]:
             self._evaluate(options["valuta"])
-        else:
+            return
+        try:
             self._simulate(options)
+        except CannotSimulate as error:
+            raise CommandError(str(error)) from error
 
     # --- Simulating -------------------------------------------------------------------------
 
     def _simulate(self, options: dict[str, Any]) -> None:
         if options["lavori"] and not options["http"]:
             raise UsageError("--lavori richiede --http.")
-        plant = _plant()
+        plant = database.load_plant(jobs.transfer_options().limits)
         simulation = Simulation(plant, _settings(options, plant, timezone.now()))
         portal = HttpPortal(options["http"], settings.API_KEY) if options["http"] else None
         delivery = None if options["dry_run"] else portal or Staging(plant.limiti)
         path = _truth_path(options, simulation.settings.seme)
         report = Report(simulation, path, dry_run=options["dry_run"])
         progress = self.progress("ore", lambda: options["ore"])
-        try:
-            prepare(simulation, delivery)
-            with _open_truth(path or Path(os.devnull)) as truth:
-                truth.write(heading(described(simulation)))
-                for hour, batch in enumerate(play(simulation, delivery, follow=options["segui"])):
-                    report.add(batch)
-                    truth.writelines(batch_lines(batch))
-                    if portal and _jobs_due(hour, batch, options):
-                        out = self.stderr if self.as_json else self.stdout
-                        out.write(report.add_jobs(hour, *portal.run_jobs()), style_func=str)
-                    elif not options["lavori"]:
-                        progress(hour)
-                truth.write(ending(report.records))
-        except NumbersTaken as error:
-            raise CommandError(
-                f"Gli ordini del seme {simulation.settings.seme} ci sono già, e sono altri: "
-                "indicare un altro --seed."
-            ) from error
-        except NotDelivered as error:
-            raise CommandError(str(error)) from error
+        prepare(simulation, delivery)
+        for hour, batch in report.taking(play(simulation, delivery, follow=options["segui"])):
+            if portal and _jobs_due(hour, batch, options):
+                out = self.stderr if self.as_json else self.stdout
+                out.write(report.add_jobs(hour, *portal.run_jobs()), style_func=str)
+            elif not options["lavori"]:
+                progress(hour)
         self.tell(report.as_json(), report.in_words())
 
     # --- Evaluating -------------------------------------------------------------------------
@@ -136,16 +125,6 @@ class Command(PortalCommand):
         self.tell(result.as_json(), result.in_words(names))
         if not result.tutto_bene:
             self.fail()
-
-
-def _plant() -> SimulatedPlant:
-    try:
-        return database.load_plant(jobs.transfer_options().limits)
-    except NoPlant as error:
-        raise CommandError(
-            "Mancano pezzi, macchinari o operatori: caricare le anagrafiche "
-            "(per provare: manage.py loaddata --database production impianto_demo)."
-        ) from error
 
 
 def _settings(options: dict[str, Any], plant: SimulatedPlant, now: datetime) -> Settings:
@@ -181,13 +160,6 @@ def _truth_path(options: dict[str, Any], seed: int) -> Path | None:
     if wanted is None and not options["dry_run"]:
         return Path(settings.DATA_DIR) / f"simulazione-{seed}.jsonl"
     return wanted
-
-
-def _open_truth(path: Path) -> TextIO:
-    try:
-        return path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{path}: non si può scrivere ({error.strerror}).") from error
 
 
 # --- Arguments ----------------------------------------------------------------------------
