@@ -4,7 +4,7 @@ The workshop counts as the portal will (orders/rules.py), so it stops where ``GE
 """
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -69,29 +69,15 @@ def place_orders(
     weights = demand(plant.pezzi)
     for number in range(count):
         hour = int((number + rng.random()) * hours / count)
-        orders.append(
-            SimulatedOrder(
-                first_number(seed) + number,
-                rng.choice(CUSTOMERS),
-                hour,
-                utc_to_plant(start + timedelta(hours=hour)).date(),
-                tuple(_lines(rng, plant.pezzi, weights)),
-            )
-        )
+        day = utc_to_plant(start + timedelta(hours=hour)).date()
+        customer = rng.choice(CUSTOMERS)
+        wanted = rng.randint(1, min(MOST_LINES, len(plant.pezzi)))
+        codes: set[str] = set()
+        while len(codes) < wanted:
+            codes.update(piece.codice for piece in rng.choices(plant.pezzi, weights))
+        lines = tuple((code, rng.randint(*PIECES_PER_LINE)) for code in sorted(codes))
+        orders.append(SimulatedOrder(first_number(seed) + number, customer, hour, day, lines))
     return orders
-
-
-def _lines(
-    rng: random.Random, pieces: Sequence[SimulatedPiece], weights: Sequence[float]
-) -> Iterator[tuple[str, int]]:
-    wanted = rng.randint(1, min(MOST_LINES, len(pieces)))
-    codes: list[str] = []
-    while len(codes) < wanted:
-        (piece,) = rng.choices(pieces, weights)
-        if piece.codice not in codes:
-            codes.append(piece.codice)
-    for code in sorted(codes):
-        yield code, rng.randint(*PIECES_PER_LINE)
 
 
 @dataclass

@@ -60,8 +60,15 @@ def read(dopo: str, now: datetime) -> FeedPage:
     cursor = Cursor.parse(dopo) if dopo else None
     up_to_date = number_committed(now, NUMBERING_SECONDS)
     if cursor is None:
-        return FeedPage([], str(_latest()) if up_to_date else "", False)
-    rows = list(_after(cursor)[: PAGE + 1])
+        numbered = AnomaliaOperazione.objects.exclude(sequenza=None)
+        last = numbered.order_by("-sequenza", "-pk").only("sequenza").first()
+        latest = _cursor_of(last) if last else Cursor(0, 0)
+        return FeedPage([], str(latest) if up_to_date else "", False)
+    after = Q(sequenza__gt=cursor.sequenza) | Q(pk__gt=cursor.pk)
+    found = AnomaliaOperazione.objects.filter(after, sequenza__gte=cursor.sequenza)
+    # Prefetched, not joined: with a join MariaDB may read all operations before the first row.
+    found = found.prefetch_related("anomalia", "operazione").order_by("sequenza", "pk")
+    rows = list(found[: PAGE + 1])
     page = rows[:PAGE]
     if page:
         cursor = _cursor_of(page[-1])
@@ -97,23 +104,6 @@ def _number_some(now: datetime) -> None:
 
 def _unnumbered() -> QuerySet[AnomaliaOperazione]:
     return AnomaliaOperazione.objects.filter(sequenza=None)
-
-
-def _after(cursor: Cursor) -> QuerySet[AnomaliaOperazione]:
-    """Prefetched, not joined: with a join MariaDB may read all operations before the first row."""
-    return (
-        AnomaliaOperazione.objects.filter(
-            Q(sequenza__gt=cursor.sequenza) | Q(pk__gt=cursor.pk), sequenza__gte=cursor.sequenza
-        )
-        .prefetch_related("anomalia", "operazione")
-        .order_by("sequenza", "pk")
-    )
-
-
-def _latest() -> Cursor:
-    numbered = AnomaliaOperazione.objects.exclude(sequenza=None)
-    last = numbered.order_by("-sequenza", "-pk").only("sequenza").first()
-    return _cursor_of(last) if last else Cursor(0, 0)
 
 
 def _cursor_of(row: AnomaliaOperazione) -> Cursor:
