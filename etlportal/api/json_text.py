@@ -58,14 +58,10 @@ def decode(body: bytes) -> Any:
     if not body.strip():
         raise EmptyBody
     value = _decode_once(body)
-    if isinstance(value, str) and not isinstance(value, NumberText):
-        return _decode_string(value)
-    return value
-
-
-def _decode_string(text: str) -> Any:
-    """What a flow that wraps its body in ``string()`` meant; any other string stays one."""
-    text = text.removeprefix("\ufeff")
+    if not isinstance(value, str) or isinstance(value, NumberText):
+        return value
+    # What a flow means that wraps its body in string(); any other string stays one.
+    text = value.removeprefix("\ufeff")
     if not text.lstrip().startswith(("[", "{")):
         return text
     return _decode_once(text.encode("utf-8", "surrogatepass"), "surrogatepass")

@@ -143,21 +143,15 @@ def inflate(body: bytes, most: int) -> bytes:
             if gzip.eof:
                 parts += 1
                 gzip = zlib.decompressobj(GZIP_WITH_HEADER)
-            rest = _inflate_step(gzip, rest, unpacked, most)
+            try:
+                unpacked += gzip.decompress(rest, most + 1 - len(unpacked))
+            except zlib.error as error:
+                raise UnreadableGzip from error
+            if len(unpacked) > most:
+                raise BodyTooLarge
+            rest = gzip.unconsumed_tail or gzip.unused_data
             if parts > MAX_GZIP_PARTS:
                 raise UnreadableGzip
     if not gzip.eof:
         raise UnreadableGzip
     return bytes(unpacked)
-
-
-def _inflate_step(gzip: Any, data: bytes, unpacked: bytearray, most: int) -> bytes:
-    """Adds what ``data`` holds to ``unpacked``; what comes after the end of the part."""
-    try:
-        unpacked += gzip.decompress(data, most + 1 - len(unpacked))
-    except zlib.error as error:
-        raise UnreadableGzip from error
-    if len(unpacked) > most:
-        raise BodyTooLarge
-    rest: bytes = gzip.unconsumed_tail or gzip.unused_data
-    return rest
