@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 # How spreadsheets and flows write "no value" (domain.md), compared trimmed and case folded.
 # "#N/D" is how an Italian spreadsheet writes #N/A.
 MISSING_WORDS = frozenset({"", "null", "n/d", "#n/a", "#n/d"})
+LONGEST_MISSING_WORD = 4
 SHOWN_LENGTH = 500
 MAX_PLAIN_DIGITS = 18
 MAX_ELEMENTS = 100  # of a list inside a record; no machine declares more at once
@@ -35,6 +36,8 @@ def present(text: str | None) -> str | None:
     if text is None:
         return None
     trimmed = text.strip()
+    if len(trimmed) > LONGEST_MISSING_WORD:  # as most are
+        return trimmed
     return None if trimmed.casefold() in MISSING_WORDS else trimmed
 
 

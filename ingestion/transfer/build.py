@@ -4,7 +4,6 @@ Detail and anomaly rows begin, in their tables, with ``id_operazione``: MySQL gi
 at loading, so ``load`` puts it in front of these tuples and of these column lists.
 """
 
-from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -45,14 +44,12 @@ ANOMALIE_COLUMNS = ("id_anomalia", "note", "campo", "valore_ricevuto", "origine"
 # half up right; rounding twice would not.
 EXACT = Context(prec=50, rounding=ROUND_DOWN)
 SECONDS_PER_HOUR = Decimal(3600)
-REPEATED_ON_FORGIATURA = tuple(
-    int(anomalia)
-    for anomalia in (
-        AnomaliaId.PESO_NON_VALIDO,
-        AnomaliaId.TEMPERATURA_NON_VALIDA,
-        AnomaliaId.PESO_FUORI_SPECIFICA,
-        AnomaliaId.TEMPERATURA_FUORI_SPECIFICA,
-    )
+# What ``forgiatura.id_anomalia`` shows: the first of these that the record has.
+REPEATED_ON_FORGIATURA = (
+    AnomaliaId.PESO_NON_VALIDO.value,
+    AnomaliaId.TEMPERATURA_NON_VALIDA.value,
+    AnomaliaId.PESO_FUORI_SPECIFICA.value,
+    AnomaliaId.TEMPERATURA_FUORI_SPECIFICA.value,
 )
 
 
@@ -84,65 +81,46 @@ class LoadRow(NamedTuple):
     operazione: tuple[Any, ...]
     forgiatura: tuple[Any, ...] | None
     cnc: tuple[Any, ...] | None
-    anomalie: list[tuple[Any, ...]]
+    anomalie: list[Finding]
 
 
 def build(uid: UUID, verdict: Verdict, master: MasterData) -> LoadRow:
     """Date-times become naive plant time, as MySQL stores them; measures become floats."""
     record, findings = verdict
-    forgiatura = cnc = None
-    if record.tipo_operazione == TipoOperazione.FORGIATURA:
-        forgiatura = _build_forgiatura(record, findings, master)
-    elif record.tipo_operazione == TipoOperazione.CNC:
-        cnc = (record.numero_pezzi_ora, record.tipo_fermo, pezzi_prodotti(record))
-    anomalie = [
-        (finding.id_anomalia, finding.note, finding.campo, finding.valore, finding.origine)
-        for finding in findings
-    ]
-    return LoadRow(uid, _build_operazione(uid, record), forgiatura, cnc, anomalie)
-
-
-def _build_operazione(uid: UUID, record: CleanRecord) -> tuple[Any, ...]:
-    return (
+    inizio, fine = record.timestamp_inizio, record.timestamp_fine
+    operazione = (
         uid,
         record.id_ordine,
         record.codice_pezzo,
         record.codice_macchinario,
         record.codice_operatore,
-        _plant_time(record.timestamp_inizio),
-        _plant_time(record.timestamp_fine),
+        None if inizio is None else utc_to_plant(inizio),
+        None if fine is None else utc_to_plant(fine),
         record.tipo_operazione,
         None if record.durata is None else rounded(record.durata, DURATA),
     )
-
-
-def _plant_time(moment: datetime | None) -> datetime | None:
-    return None if moment is None else utc_to_plant(moment)
+    forgiatura = cnc = None
+    if record.tipo_operazione == TipoOperazione.FORGIATURA:
+        spec = master.pezzi.get(record.codice_pezzo or "", NO_LIMITS)
+        forgiatura = _build_forgiatura(record, findings, spec)
+    elif record.tipo_operazione == TipoOperazione.CNC:
+        cnc = (record.numero_pezzi_ora, record.tipo_fermo, pezzi_prodotti(record))
+    return LoadRow(uid, operazione, forgiatura, cnc, findings)
 
 
 def _build_forgiatura(
-    record: CleanRecord, findings: list[Finding], master: MasterData
+    record: CleanRecord, findings: list[Finding], spec: PieceLimits
 ) -> tuple[Any, ...]:
-    spec = NO_LIMITS
-    if record.codice_pezzo is not None:
-        spec = master.pezzi.get(record.codice_pezzo, NO_LIMITS)
     peso, temperatura = record.peso_effettivo, record.temperatura_effettiva
+    found = [finding.id_anomalia for finding in findings]
     return (
         None if peso is None else float(peso),
         None if temperatura is None else float(temperatura),
-        _repeated_anomaly(findings),
+        next((kind for kind in REPEATED_ON_FORGIATURA if kind in found), None) if found else None,
         *deviation(peso, spec.peso_min, spec.peso_max, KG),
         *deviation(temperatura, spec.temperatura_min, spec.temperatura_max, CELSIUS),
         esito(peso, temperatura, spec),
     )
-
-
-def _repeated_anomaly(findings: list[Finding]) -> int | None:
-    """What ``forgiatura.id_anomalia`` shows: the first of 2, 3, 102, 103 among the anomalies."""
-    if not findings:
-        return None
-    present = {finding.id_anomalia for finding in findings}
-    return next((number for number in REPEATED_ON_FORGIATURA if number in present), None)
 
 
 def deviation(

@@ -75,16 +75,12 @@ def load(rows: list[LoadRow], created_at: datetime) -> Loaded:
         if classify(error) is not Failure.DATA:
             raise
         if len(rows) == 1:
-            return _refuse(rows[0].uid, error)
+            uid = rows[0].uid
+            if ids_by_uid([uid]):  # what refused it is a rival worker's insert of the same row
+                return Loaded([], [uid], [], 0)
+            return Loaded([], [], [Rejected(uid, error)], 0)
     middle = len(rows) // 2
     return load(rows[:middle], created_at) + load(rows[middle:], created_at)
-
-
-def _refuse(uid: UUID, error: Exception) -> Loaded:
-    """A refused row, unless a rival worker's insert of the same row is what refused it."""
-    if uid in ids_by_uid([uid]):
-        return Loaded([], [uid], [], 0)
-    return Loaded([], [], [Rejected(uid, error)], 0)
 
 
 def _load_together(rows: list[LoadRow], created_at: datetime) -> Loaded:

@@ -14,13 +14,10 @@ def load_master_data() -> MasterData:
         macchinari=frozenset(Macchinario.objects.values_list("pk", flat=True)),
         operatori=frozenset(Operatore.objects.values_list("pk", flat=True)),
         ordini=frozenset(orders._base_manager.values_list("pk", flat=True)),
-        tipi_fermo=_words_of_stop_types(),
+        tipi_fermo={
+            word: code
+            for code, synonyms in TipoFermo.objects.values_list("codice", "sinonimi")
+            for word in TipoFermo.words_for(code, synonyms)
+        },
         anomalie=frozenset(Anomalia.objects.values_list("pk", flat=True)),
     )
-
-
-def _words_of_stop_types() -> dict[str, str]:
-    words: dict[str, str] = {}
-    for code, synonyms in TipoFermo.objects.values_list("codice", "sinonimi"):
-        words |= dict.fromkeys(TipoFermo.words_for(code, synonyms), code)
-    return words

@@ -31,12 +31,12 @@ class RawRecord(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One anomaly of one record. ``valore`` is the value as received, as text."""
+    """One anomaly of one record, in the order of ``ANOMALIE_COLUMNS``. ``valore``: as received."""
 
     id_anomalia: int
+    note: str
     campo: str | None
     valore: str | None
-    note: str
     origine: str
 
 

@@ -51,7 +51,8 @@ def judge(
                 found.append(_finding(field.out_of_specification, name, parsed, note))
     durata = _judge_duration(clean, parsed, by, found)
     found += _declared(parsed, master)
-    found += _altered(parsed, found)
+    if parsed.avvisi:
+        found += _altered(parsed, found)
     return Verdict(CleanRecord(durata, *clean.values()), found)
 
 
@@ -68,7 +69,7 @@ def _finding_of(
     origine: OrigineAnomalia = OrigineAnomalia.VALIDAZIONE,
 ) -> Finding:
     value = None if valore is None else shorten(valore)
-    return Finding(int(anomaly), campo, value, shorten(note), origine)
+    return Finding(int(anomaly), shorten(note), campo, value, origine)
 
 
 # --- Rules about several fields -----------------------------------------------------------
