@@ -27,6 +27,7 @@ from ingestion.watch import health
 from orders import figures as orders
 from production import figures as production
 from production.models import AnomaliaOperazione, Operazione
+from production.vocabulary import TipoOperazione
 
 WEEK = timedelta(days=6)  # back from today
 
@@ -100,7 +101,7 @@ def _charts(reader: Reader) -> list[Chart]:
         with suppress(MySqlAway), reader.mysql():
             stops = production.stops_since(midnight(first))
         title = _("Perché le macchine si sono fermate, ultimi 7 giorni")
-        url = changelist(Operazione, timestamp_inizio_dal=first, tipo_operazione="cnc")
+        url = changelist(Operazione, timestamp_inizio_dal=first, tipo_operazione=TipoOperazione.CNC)
         found.append(charts.stops_chart(stops, title, url))
     if reader.may_see(EsecuzioneEtl):
         runs = cells(staging.last_transfers(CELLS), reader.now)

@@ -26,6 +26,7 @@ from orders import figures as orders
 from orders.models import Magazzino, Ordine
 from production import figures as production
 from production.models import AnomaliaOperazione
+from production.vocabulary import StatoOrdine
 
 MOST_LINES = 5
 # The order of a list of needs: what is broken before what is only unfinished.
@@ -222,7 +223,7 @@ def anomalies(reader: Reader, url: str) -> Tile:
     return Tile("warning", _("Da gestire"), number, unit, lines, [Need("warning", text, url)])
 
 
-@tile(Ordine, gettext_lazy("Ordini in attesa"), stato__exact="IN ATTESA")
+@tile(Ordine, gettext_lazy("Ordini in attesa"), stato__exact=StatoOrdine.IN_ATTESA)
 def waiting_orders(reader: Reader, url: str) -> Tile:
     days = settings.ORDINI_IN_RITARDO_GIORNI
     with reader.mysql():
