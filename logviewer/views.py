@@ -3,30 +3,22 @@
 from typing import Any
 
 from django.http import HttpResponse
-from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from etlportal.api.errors import (
+    AuditUnavailable,
+    ClearBody,
+    ClearImpossible,
+    Prefetched,
+    WrongLogOption,
+)
 from etlportal.audit.record import key_of
 from logviewer import clearing, files, options, reader
 from logviewer.folder import log_folder
 
 JSON, TEXT = "application/json", "text/plain"
-
-
-class AuditUnavailable(APIException):
-    status_code = 503
-    default_code = "audit_non_disponibile"
-    default_detail = (
-        "Il registro di audit non si può scrivere ora: nulla è stato svuotato, riprovare più tardi."
-    )
-    wait = 30  # seconds, for Retry-After
-
-
-class ClearImpossible(APIException):
-    status_code = 500
-    default_code = "registro_non_svuotato"
 
 
 class LogTail(APIView):
@@ -39,7 +31,7 @@ class LogTail(APIView):
         try:
             wanted = options.read_wanted(request.query_params)
         except options.BadOption as bad:
-            raise ParseError(bad.sentence, "parametro_non_valido") from bad
+            raise WrongLogOption(sentence=bad.sentence) from bad
         path = files.log_path(log_folder(), self.log)
         tail = reader.tail(path, wanted)
         text = "".join(f"{line}\n" for line in tail.lines)
@@ -57,10 +49,7 @@ class ClearLogs(APIView):
 
     def get(self, request: Request) -> Response:
         if is_prefetch(request):
-            raise ParseError(
-                "Richiesta anticipata dal programma e non voluta: nulla è stato svuotato.",
-                "richiesta_anticipata",
-            )
+            raise Prefetched
         names, backup = read_clear(request)
         try:
             cleared = clearing.clear_logs(log_folder(), names, backup=backup, by=key_of(request))
@@ -71,7 +60,7 @@ class ClearLogs(APIView):
             if failure.cleared:
                 sentence += f" Svuotati: {', '.join(item.file for item in failure.cleared)}."
             sentence += " Controllare spazio e permessi della cartella dei registri."
-            raise ClearImpossible(sentence) from failure
+            raise ClearImpossible(sentence=sentence) from failure
         body = {
             "message": f"Registri svuotati: {', '.join(names)}.",
             "svuotati": [item._asdict() for item in cleared],
@@ -102,20 +91,20 @@ def read_clear(request: Request) -> tuple[list[str], bool]:
     # A POST without a body has an empty dict.
     body = getattr(request.data, "json", {}) if request.method == "POST" else {}
     if not isinstance(body, dict):
-        raise ParseError("Il corpo deve essere un oggetto JSON.", "corpo_non_valido")
+        raise ClearBody
     for name, value in body.items():
         if name in given:
-            raise ParseError(f"{name} è indicato due volte.", "parametro_non_valido")
+            raise WrongLogOption(sentence=f"{name} è indicato due volte.")
         given[name] = [
             _as_text(item) for item in (value if value and isinstance(value, list) else [value])
         ]
     if given.keys() - {"file", "backup"}:
-        raise ParseError("I parametri sono: file, backup.", "parametro_non_valido")
+        raise WrongLogOption(sentence="I parametri sono: file, backup.")
     try:
         names = options.read_names(given.get("file", []))
         return names, options.read_backup(given.get("backup", [""])[-1])
     except options.BadOption as bad:
-        raise ParseError(bad.sentence, "parametro_non_valido") from bad
+        raise WrongLogOption(sentence=bad.sentence) from bad
 
 
 def _as_text(value: Any) -> str:

@@ -175,6 +175,37 @@ class RunFailed(ApiError):
     messaggio = "{messaggio}"
 
 
+# --- Logs -----------------------------------------------------------------------------------
+
+
+class WrongLogOption(WrongParameter):
+    messaggio = "{sentence}"
+
+
+class ClearBody(ApiError):
+    codice = "corpo_non_valido"
+    messaggio = "Il corpo deve essere un oggetto JSON."
+
+
+class Prefetched(ApiError):
+    codice = "richiesta_anticipata"
+    messaggio = "Richiesta anticipata dal programma e non voluta: nulla è stato svuotato."
+
+
+class AuditUnavailable(ApiError):
+    status = 503
+    codice = "audit_non_disponibile"
+    messaggio = (
+        "Il registro di audit non si può scrivere ora: nulla è stato svuotato, riprovare più tardi."
+    )
+
+
+class ClearImpossible(ApiError):
+    status = 500
+    codice = "registro_non_svuotato"
+    messaggio = "{sentence}"
+
+
 # --- What is known by its status alone ------------------------------------------------------
 
 SENTENCES = {
