@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from django.utils.translation import gettext_lazy as _
 
 from etlportal.audit.record import user_of
 from etlportal.lists.acts import ask
+from etlportal.lists.pages import ReadOnlyMixin
 from logviewer import clearing, files, options, reader
 from logviewer.folder import log_folder
 from logviewer.models import Registro
@@ -71,7 +73,7 @@ class ClearForm(forms.Form):
 
 
 @admin.register(Registro)
-class RegistroAdmin(admin.ModelAdmin):
+class RegistroAdmin(ReadOnlyMixin, admin.ModelAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("logviewer.view_logs")
 
@@ -80,15 +82,6 @@ class RegistroAdmin(admin.ModelAdmin):
 
     def has_clear_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("logviewer.clear_logs")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -101,7 +94,13 @@ class RegistroAdmin(admin.ModelAdmin):
         ]
 
     def _page_url(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        return path(route, self.admin_site.admin_view(view), name=f"logviewer_{name}")
+        @wraps(view)
+        def guarded(request: HttpRequest, **given: Any) -> HttpResponseBase:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            return view(request, **given)
+
+        return path(route, self.admin_site.admin_view(guarded), name=f"logviewer_{name}")
 
     def page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
         shared = {
@@ -111,15 +110,10 @@ class RegistroAdmin(admin.ModelAdmin):
         }
         return TemplateResponse(request, f"admin/logviewer/{template}.html", shared | context)
 
-    def require_view(self, request: HttpRequest) -> None:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-
     # --- Reading ----------------------------------------------------------------------------
 
     def overview(self, request: HttpRequest) -> HttpResponse:
         """The four logs and their backups."""
-        self.require_view(request)
         return self.page(
             request,
             "overview",
@@ -130,7 +124,6 @@ class RegistroAdmin(admin.ModelAdmin):
 
     def file_page(self, request: HttpRequest) -> HttpResponse:
         """One log, filtered: ``?file=etl&esecuzione=12&level=ERROR&since=2h&q=…&lines=1000``."""
-        self.require_view(request)
         name = _name_in(request)
         wanted, wrong = _wanted_in(request)
         tail = reader.tail(files.log_path(log_folder(), name), wanted)
@@ -157,7 +150,6 @@ class RegistroAdmin(admin.ModelAdmin):
 
     def lines_json(self, request: HttpRequest) -> HttpResponse:
         """The same lines for the page that follows the log."""
-        self.require_view(request)
         name = _name_in(request)
         tail = reader.tail(files.log_path(log_folder(), name), _wanted_in(request)[0])
         lines = [shown_line(line, name, request.user)._asdict() for line in tail.lines]
@@ -167,7 +159,6 @@ class RegistroAdmin(admin.ModelAdmin):
 
     def download(self, request: HttpRequest) -> StreamingHttpResponse:
         """A log with its rotated pieces, the oldest line first, as one text file."""
-        self.require_view(request)
         name = _name_in(request)
         path = files.log_path(log_folder(), name)
         disposition = {"Content-Disposition": f'attachment; filename="{path.name}"'}
@@ -175,7 +166,6 @@ class RegistroAdmin(admin.ModelAdmin):
         return StreamingHttpResponse(_blocks(path), content_type=content_type, headers=disposition)
 
     def download_backup(self, request: HttpRequest, name: str) -> FileResponse:
-        self.require_view(request)
         for backup in clearing.backups(log_folder()):
             if backup.name == name:
                 return FileResponse(

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
+from etlportal.lists.columns import plant_time
 from logviewer.lines import LogLine, parse
 
 LEVEL_LABELS = {
@@ -49,7 +48,7 @@ class ShownLine(NamedTuple):
 def shown_line(text: str, log: str, user: Any) -> ShownLine:
     line = parse(text)
     return ShownLine(
-        ora=date_format(timezone.localtime(line.time), "d/m/Y H:i:s") if line.time else "",
+        ora=plant_time(line.time) if line.time else "",
         livello=str(LEVEL_LABELS.get(line.level, line.level)),
         colore=LEVEL_KINDS.get(line.level, "waiting"),
         esecuzione="" if line.run is None else str(line.run),
@@ -85,5 +84,4 @@ def _record_url(line: LogLine, user: Any) -> str:
 
 def moment_text(timestamp: float) -> str:
     """A file's time, in plant time."""
-    moment = datetime.fromtimestamp(timestamp, UTC)
-    return date_format(timezone.localtime(moment), "d/m/Y H:i:s")
+    return plant_time(datetime.fromtimestamp(timestamp, UTC))
