@@ -38,13 +38,6 @@ class OrderFigures(NamedTuple):
     primi_quasi_completi: list[OrderFigure]
 
 
-class StockFigure(NamedTuple):
-    id_magazzino: int
-    articolo: str
-    disponibili: int
-    scorta_minima: int
-
-
 class Level(NamedTuple):
     """From ``dal`` on, so many pieces."""
 
@@ -77,16 +70,12 @@ def _progress(keys: list[int]) -> list[OrderFigure]:
     return [OrderFigure(key, *made.get(key, (0, 0))) for key in keys]
 
 
-def below_minimum() -> list[StockFigure]:
+def below_minimum() -> list[Magazzino]:
     """Stock rows below their minimum, the emptiest in proportion first."""
     rows = Magazzino.objects.below_minimum().select_related("pezzo", "tipo_acciaio").order_by()
-    figures = [
-        StockFigure(row.pk, row.articolo, row.quantita_disponibile, row.scorta_minima or 0)
-        for row in rows
-    ]
     # Another program may have a negative stock with a minimum of 0.
     return sorted(
-        figures, key=lambda row: (row.disponibili / (row.scorta_minima or 1), row.articolo)
+        rows, key=lambda row: (row.quantita_disponibile / (row.scorta_minima or 1), row.articolo)
     )
 
 

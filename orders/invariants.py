@@ -6,12 +6,10 @@ Each line and stock figure is recomputed from the ledgers.
 from collections.abc import Iterator
 
 from django.db.models import Exists, F, OuterRef, Q, Sum
-from django.db.models.functions import Coalesce
 
-from ingestion.watch.invariants import Problem, invariant
+from ingestion.watch.invariants import INVARIANTS, Problem, invariant
 from orders.models import (
     Magazzino,
-    MovimentoMagazzino,
     MovimentoProduzione,
     Ordine,
     PezzoOrdine,
@@ -87,24 +85,13 @@ def somme_quadrano() -> Iterator[Problem]:
 @invariant
 def magazzino_quadra() -> Iterator[Problem]:
     """stock = opening + Σ movements, ≥ 0."""
-    moved = (
-        MovimentoMagazzino.objects.filter(magazzino=OuterRef("pk"))
-        .order_by()
-        .values("magazzino")
-        .annotate(n=Sum("quantita"))
-        .values("n")
-    )
-    rows = Magazzino.objects.annotate(
-        mosso=Coalesce(moved, 0), apertura=Coalesce("quantita_iniziale", "quantita_disponibile")
-    )
-    wrong = rows.exclude(quantita_disponibile=F("apertura") + F("mosso")).union(
-        rows.filter(quantita_disponibile__lt=0)
-    )
-    for row in wrong:
+    rows = Magazzino.objects.with_unexplained()
+    for row in rows.exclude(scarto=0, quantita_disponibile__gte=0):
+        told = row.quantita_disponibile - row.scarto
         yield Problem(
             "magazzino_quadra",
             f"magazzino {row.pk} ({row})",
-            f"Disponibili {row.quantita_disponibile}; dai movimenti {row.apertura + row.mosso}.",
+            f"Disponibili {row.quantita_disponibile}; dai movimenti {told}.",
         )
 
 
@@ -120,10 +107,4 @@ def ordini_completati_giusti() -> Iterator[Problem]:
             yield Problem("ordini_completati_giusti", f"ordine {pk}", told)
 
 
-CHECKS = (
-    operazioni_contate_una_volta,
-    righe_quadrano,
-    somme_quadrano,
-    magazzino_quadra,
-    ordini_completati_giusti,
-)
+CHECKS = [check for check in INVARIANTS.values() if check.__module__ == __name__]

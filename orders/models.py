@@ -200,6 +200,16 @@ class MagazzinoQuerySet(models.QuerySet["Magazzino"]):
     def below_minimum(self) -> Self:
         return self.filter(quantita_disponibile__lt=F("scorta_minima"))
 
+    def with_unexplained(self) -> models.QuerySet[Any]:
+        """Each with ``scarto``: how far its figure is from opening + Σ movements.
+
+        Another program changed it alone. Without an opening figure nothing was moved yet.
+        """
+        movements = MovimentoMagazzino.objects.filter(magazzino=OuterRef("pk")).order_by()
+        moved = movements.values("magazzino").annotate(n=Sum("quantita")).values("n")
+        opening = Coalesce("quantita_iniziale", "quantita_disponibile")
+        return self.annotate(scarto=F("quantita_disponibile") - opening - Coalesce(moved, 0))
+
 
 class Magazzino(models.Model):
     """Stock of one piece (or of one steel, which the portal does not move).

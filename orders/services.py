@@ -102,7 +102,7 @@ def correct_stock(magazzino_id: int, *, counted: int, reason: str, user: str, no
         row = Magazzino.objects.select_for_update().get(pk=magazzino_id)
         difference = counted - row.quantita_disponibile
         by: dict[str, Any] = {"magazzino": row, "causa": CausaMovimento.RETTIFICA, "utente": user}
-        if gap := stock.unexplained(row):
+        if gap := Magazzino.objects.with_unexplained().get(pk=row.pk).scarto:
             why = "Variazione di un altro programma, senza movimento."
             MovimentoMagazzino.objects.create(**by, quantita=gap, motivo=why, creato_il=now)
         stock.write([MovimentoMagazzino(**by, quantita=difference, motivo=reason)], now)

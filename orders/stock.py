@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from orders.models import Magazzino, MovimentoMagazzino
@@ -25,14 +25,6 @@ def lock_stock(pezzi: Iterable[str]) -> dict[str, Magazzino]:
     keys = list(Magazzino.objects.filter(pezzo__in=codes).values_list("pk", flat=True))
     rows = Magazzino.objects.filter(pk__in=keys).order_by("pk").select_for_update()
     return {row.pezzo_id: row for row in rows if row.pezzo_id is not None}
-
-
-def unexplained(row: Magazzino) -> int:
-    """How far the figure is from opening + Σ movements: another program changed it alone."""
-    if row.quantita_iniziale is None:
-        return 0
-    moved = row.movimenti.aggregate(n=Coalesce(Sum("quantita"), 0))["n"]
-    return row.quantita_disponibile - row.quantita_iniziale - int(moved)
 
 
 def book(

@@ -271,8 +271,9 @@ def stock(reader: Reader, url: str) -> Tile:
     lines = [
         TileLine(
             row.articolo,
-            words % {"have": whole(row.disponibili), "least": whole(row.scorta_minima)},
-            change_page(Magazzino, row.id_magazzino),
+            words
+            % {"have": whole(row.quantita_disponibile), "least": whole(row.scorta_minima or 0)},
+            change_page(Magazzino, row.pk),
         )
         for row in below[:MOST_LINES]
     ]

@@ -139,27 +139,26 @@ def what_was_drawn(order: Ordine) -> str:
     """What the confirmation took from stock for each line, as a sentence for staff."""
     lines = list(PezzoOrdine.objects.filter(ordine=order).order_by("pk"))
     left = sum(line.quantita_rimanente for line in lines)
+    drawn = "; ".join(
+        gettext("%(piece)s: %(drawn)s di %(total)s")
+        % {"piece": line.pezzo_id, "drawn": line.prelevati, "total": line.quantita_totale}
+        for line in lines
+    )
     if not any(line.prelevati for line in lines):
         sentence = ngettext(
             "Niente dal magazzino: resta da produrre %(left)s pezzo.",
             "Niente dal magazzino: restano da produrre %(left)s pezzi.",
             left,
         )
-        return sentence % {"left": left}
-    drawn = "; ".join(
-        gettext("%(piece)s: %(drawn)s di %(total)s")
-        % {"piece": line.pezzo_id, "drawn": line.prelevati, "total": line.quantita_totale}
-        for line in lines
-    )
-    if not left:
+    elif left:
+        sentence = ngettext(
+            "Presi dal magazzino: %(drawn)s. Resta da produrre %(left)s pezzo.",
+            "Presi dal magazzino: %(drawn)s. Restano da produrre %(left)s pezzi.",
+            left,
+        )
+    else:
         sentence = gettext(
             "Presi dal magazzino: %(drawn)s. Non resta nulla da produrre: l'ordine sarà "
             "completato dal prossimo aggiornamento degli ordini."
         )
-        return sentence % {"drawn": drawn}
-    sentence = ngettext(
-        "Presi dal magazzino: %(drawn)s. Resta da produrre %(left)s pezzo.",
-        "Presi dal magazzino: %(drawn)s. Restano da produrre %(left)s pezzi.",
-        left,
-    )
     return sentence % {"drawn": drawn, "left": left}

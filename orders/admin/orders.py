@@ -4,7 +4,7 @@ Saving a page writes only the columns that were changed on it: the orders job ch
 at the same time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from operator import attrgetter
 from typing import Any
 
@@ -51,7 +51,7 @@ from orders.admin.movements import newest_booked, newest_counted
 from orders.models import Ordine, PezzoOrdine
 from production.admin.operations import OperazioneInline
 from production.models import Operazione
-from production.vocabulary import StatoOrdine
+from production.vocabulary import StatoOrdine, StatoRecord
 
 STATO_KIND = {
     StatoOrdine.IN_ATTESA: "waiting",
@@ -187,22 +187,17 @@ def state_badge(order: Any) -> SafeString:
     return badge(STATO_KIND[state], _(state.label))
 
 
-def note_staged(orders: Iterable[Any]) -> None:
+def note_staged(orders: Collection[Any]) -> None:
     """Sets ``in_arrivo``: whether a record for the order waits in PostgreSQL for its transfer.
 
     The order's number is text there; one question for all ``orders`` that are waiting.
     """
-    rows = list(orders)
-    numbers = [row.pk for row in rows if row.known_state == StatoOrdine.IN_ATTESA]
+    numbers = [order.pk for order in orders if order.known_state == StatoOrdine.IN_ATTESA]
     texts = [form for number in numbers for form in (f"{number}", f"{number}.0")]
-    pending = RawOperazione.objects.filter(
-        stato=RawOperazione.Stato.PENDING, id_ordine__in=texts
-    ).order_by()
-    found = {
-        text.removesuffix(".0") for text in pending.values_list("id_ordine", flat=True) if text
-    }
-    for row in rows:
-        row.in_arrivo = f"{row.pk}" in found
+    pending = RawOperazione.objects.filter(stato=StatoRecord.PENDING, id_ordine__in=texts)
+    found = set(pending.order_by().values_list("id_ordine", flat=True))
+    for order in orders:
+        order.in_arrivo = not found.isdisjoint({f"{order.pk}", f"{order.pk}.0"})
 
 
 def _pieces_made(order: Any) -> int | None:

@@ -271,7 +271,7 @@ def test_stock_below_its_minimum_the_emptiest_first(catalogue) -> None:
         builders.make_pezzo(code, **order_builders.NO_LIMITS)
         order_builders.make_scorta(code, have, scorta_minima=least)
     found = orders.below_minimum()
-    assert [(row.articolo, row.disponibili, row.scorta_minima) for row in found] == [
+    assert [(row.articolo, row.quantita_disponibile, row.scorta_minima) for row in found] == [
         ("PZC03", 0, 5),
         ("PZC05", 1, 4),
         ("PZC01", 9, 10),
