@@ -18,7 +18,7 @@ from ingestion.transfer.parse import parse
 from ingestion.transfer.records import RawRecord
 from ingestion.transfer.rules import judge
 from orders import rules
-from orders.counting.chunk import PRODUCTION_COLUMNS, uncounted
+from orders.counting.chunk import as_productions, uncounted
 from orders.models import Ordine, PezzoOrdine
 from orders.rules import PIECE, Production
 from production.fields import NO_LIMITS, Limits, MasterData
@@ -107,7 +107,7 @@ def _on_its_way(lines: Iterable[PezzoOrdine], limits: Limits) -> dict[Key, int]:
     staged = list(_staged(known, limits))  # before the loaded ones: see above
     loaded = uncounted().filter(ordine__in={order for order, _ in known})
     coming: dict[Key, int] = defaultdict(int)
-    for production in (*staged, *map(Production._make, loaded.values_list(*PRODUCTION_COLUMNS))):
+    for production in (*staged, *as_productions(loaded)):
         line = known.get((production.id_ordine or 0, production.codice_pezzo or ""))
         if line and production.tipo_operazione == line.pezzo.fase_finale:
             coming[line.ordine_id, line.pezzo_id] += rules.piece_microseconds(production)

@@ -65,6 +65,15 @@ def uncounted() -> QuerySet[Operazione]:
     return Operazione.objects.filter(da_contare=True)
 
 
+def as_productions(rows: QuerySet[Operazione]) -> list[Production]:
+    """With the piece as the catalogue spells it: to MySQL's foreign key "Z1 " is "Z1"."""
+    productions = map(Production._make, rows.values_list(*PRODUCTION_COLUMNS))
+    return [
+        operation._replace(codice_pezzo=(operation.codice_pezzo or "").rstrip(" ") or None)
+        for operation in productions
+    ]
+
+
 def count_next(run: EsecuzioneEtl, grezzi: bool, size: int) -> CountingTally:
     """One chunk, or, when none is left, the orders that need no more production."""
     now = timezone.now()
@@ -139,13 +148,7 @@ def take(size: int) -> list[Production]:
     order = ("ordine_id", "pk")
     waiting = uncounted().order_by(*order).select_for_update(skip_locked=True)
     locked = list(waiting.values_list("pk", flat=True)[:size])
-    rows = Operazione.objects.filter(pk__in=locked).order_by(*order)
-    productions = (Production._make(row) for row in rows.values_list(*PRODUCTION_COLUMNS))
-    # The piece as the catalogue spells it: to MySQL's foreign key "Z1 " is "Z1".
-    return [
-        operation._replace(codice_pezzo=(operation.codice_pezzo or "").rstrip(" ") or None)
-        for operation in productions
-    ]
+    return as_productions(Operazione.objects.filter(pk__in=locked).order_by(*order))
 
 
 def _lock(
