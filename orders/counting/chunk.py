@@ -245,35 +245,25 @@ def _write_stock(
 
 
 def _raise_anomalies(counted: Iterable[Counted], now: datetime) -> int:
-    raised = [
-        (
-            row,
-            AnomaliaId.SOVRAPPRODUZIONE,
-            row.eccedenza,
-            ITALIAN.say(SURPLUS, pieces=row.eccedenza, order=row.id_ordine),
-        )
-        for row in counted
-        if row.eccedenza and row.id_ordine is not None
-    ]
-    raised += [
-        (
-            row,
-            AnomaliaId.SCORTA_INSUFFICIENTE,
-            row.mancanti,
-            ITALIAN.say(BLANKS_MISSING, piece=row.codice_pezzo or "", pieces=row.mancanti),
-        )
-        for row in counted
-        if row.mancanti
-    ]
-    AnomaliaOperazione.objects.bulk_create(
-        AnomaliaOperazione(
-            anomalia_id=kind,
-            operazione_id=row.id_operazione,
-            valore_ricevuto=str(value),
-            note=note,
-            origine=OrigineAnomalia.ORDINI,
-            creata_il=now,
-        )
-        for row, kind, value, note in raised
-    )
+    raised = []
+    for row in counted:
+        told = {}
+        if row.eccedenza and row.id_ordine is not None:
+            note = ITALIAN.say(SURPLUS, pieces=row.eccedenza, order=row.id_ordine)
+            told[AnomaliaId.SOVRAPPRODUZIONE] = row.eccedenza, note
+        if row.mancanti:
+            note = ITALIAN.say(BLANKS_MISSING, piece=row.codice_pezzo or "", pieces=row.mancanti)
+            told[AnomaliaId.SCORTA_INSUFFICIENTE] = row.mancanti, note
+        raised += [
+            AnomaliaOperazione(
+                anomalia_id=kind,
+                operazione_id=row.id_operazione,
+                valore_ricevuto=str(value),
+                note=note,
+                origine=OrigineAnomalia.ORDINI,
+                creata_il=now,
+            )
+            for kind, (value, note) in told.items()
+        ]
+    AnomaliaOperazione.objects.bulk_create(raised)
     return len(raised)
