@@ -8,13 +8,7 @@ from collections.abc import Iterator
 from django.db.models import Exists, F, OuterRef, Q, Sum
 
 from ingestion.watch.invariants import INVARIANTS, Problem, invariant
-from orders.models import (
-    Magazzino,
-    MovimentoProduzione,
-    Ordine,
-    PezzoOrdine,
-    nothing_left,
-)
+from orders.models import Magazzino, MovimentoProduzione, Ordine, PezzoOrdine, nothing_left
 from orders.rules import PIECE
 from production.models import Operazione
 from production.vocabulary import StatoOrdine

@@ -133,13 +133,7 @@ class MovimentoProduzioneAdmin(ReadOnlyAdmin):
 class MovimentoMagazzinoAdmin(ReadOnlyAdmin):
     list_display = STOCK_COLUMNS
     list_select_related = ("magazzino",)
-    list_filter = (
-        "causa",
-        MovimentoFilter,
-        ScortaPezzoFilter,
-        OrdineFilter,
-        GivenMagazzinoFilter,
-    )
+    list_filter = ("causa", MovimentoFilter, ScortaPezzoFilter, OrdineFilter, GivenMagazzinoFilter)
     fields = STOCK_COLUMNS
     readonly_fields = STOCK_COLUMNS
 

@@ -19,12 +19,7 @@ from ingestion.models import EsecuzioneEtl
 from ingestion.runs.lease import RowTally
 from orders import rules, stock
 from orders.counting.completion import complete
-from orders.models import (
-    Magazzino,
-    MovimentoProduzione,
-    Ordine,
-    PezzoOrdine,
-)
+from orders.models import Magazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from orders.rules import Booking, Counted, Production
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, Pezzo
