@@ -1,4 +1,4 @@
-"""The pictures of ``docs/immagini``: ``python -m tests.browser.screenshots [FOLDER]``.
+"""The pictures of ``docs/immagini``: ``./run immagini``, or this module with another folder.
 
 Of a portal of its own, on SQLite unless the environment names servers: a simulated day, moved and
 counted as it went. In Italian, light, 1280 px wide; about two minutes.
@@ -15,7 +15,7 @@ from tests.portal import ROOT, LivePortal
 
 FOLDER = ROOT / "docs" / "immagini"
 MOST_BYTES = 300_000
-WIDTH = 1280
+WIDTH, LEAST = 1280, 600
 HOURS, ORDERS = 24, 12
 WHO = "admin"
 
@@ -39,12 +39,23 @@ for tipo, minute in (("transfer", 5), ("ordini", 10)):
 # Picture → page, and how much of its height is shown (px), if there is as much.
 PICTURES = {
     "oggi": ("/admin/", 1920),
+    "operazioni": ("/admin/production/operazione/?tipo_operazione=forgiatura", 900),
+    "operazione": ("/admin/production/anomaliaoperazione/?tipo=102", 1400),
     "anomalie": ("/admin/production/anomaliaoperazione/", 900),
     "anomalia": ("/admin/production/anomaliaoperazione/?tipo=102", 1400),
+    "rifiutati": ("/admin/ingestion/rawoperazione/?stato__exact=ERROR", 700),
+    "esecuzioni": ("/admin/ingestion/esecuzioneetl/", 900),
     "ordini": ("/admin/orders/ordine/", 900),
+    "ordine": ("/admin/orders/ordine/?attenzione=ritardo", 1400),
+    "scorta": ("/admin/orders/magazzino/", 1400),
     "registri": ("/admin/logviewer/registro/file/?file=etl", 900),
 }
-OF_THE_FIRST_ROW = {"anomalia"}
+FIRST_ROW = "#result_list tbody th a"
+# Picture → what is clicked on the way from the address to the page that is shown.
+CLICKS = {
+    "operazione": (FIRST_ROW, ".provenance a[href*='/production/operazione/']"),
+    **dict.fromkeys(("anomalia", "ordine", "scorta"), (FIRST_ROW,)),
+}
 
 
 def main() -> None:
@@ -54,7 +65,10 @@ def main() -> None:
         plant.add_day(portal, HOURS, ORDERS, jobs_every=1)
         portal.run_python(HOURLY)
         page = browser.new_page(
-            base_url=portal.url, locale="it-IT", viewport={"width": WIDTH, "height": 900}
+            base_url=portal.url,
+            locale="it-IT",
+            timezone_id="Europe/Rome",
+            viewport={"width": WIDTH, "height": LEAST},
         )
         log_in(page, portal.url, WHO, words[WHO])
         for name, (address, height) in PICTURES.items():
@@ -62,9 +76,10 @@ def main() -> None:
 
 
 def take(page: Page, file: Path, address: str, height: int) -> None:
+    page.set_viewport_size({"width": WIDTH, "height": LEAST})  # not what the last page had
     page.goto(address)
-    if file.stem in OF_THE_FIRST_ROW:
-        page.locator("#result_list tbody th a").first.click()
+    for place in CLICKS.get(file.stem, ()):
+        page.locator(place).first.click()
         page.wait_for_load_state()
     whole: int = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": min(whole, height)})
