@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from etlportal import guide
 from etlportal.lists import saved_filters
 from etlportal.lists.columns import EMPTY
 from etlportal.today import page
@@ -86,7 +87,7 @@ class PortalAdminSite(admin.AdminSite):
         return update_wrapper(guarded, inner)
 
     def get_urls(self) -> list[Any]:
-        return [*saved_filters.urls(self), *super().get_urls()]
+        return [*guide.urls(self), *saved_filters.urls(self), *super().get_urls()]
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -11,7 +11,10 @@ from playwright.sync_api import Page
 
 START = "/admin/"
 # Where links to further pages are; of rows, the first stands for all.
-EVERY = (".all-pages a", ".object-tools a", "#user-tools a", ".deletelink", ".field-corpo_link a")
+EVERY = (
+    *(".all-pages a", ".object-tools a", "#user-tools a", ".guide-link", ".deletelink"),
+    ".field-corpo_link a",
+)
 FIRST = ("#result_list tbody th a", ".log-files tbody th a", ".provenance dd a")
 # ``goto`` may return before the admin's own scripts have drawn what they draw.
 DRAWN = "new Promise(done => requestIdleCallback(done))"

@@ -95,6 +95,8 @@ PERMISSION_OF = {"changelist": "view", "change": "view", "add": "add", "delete":
 
 # Other pages of the admin: arguments, and who may open or POST to them.
 ADMIN_PAGES = {
+    "guida": ([], "GET", ALL),
+    "guida_immagine": (["oggi"], "GET", ALL),
     "ingestion_rawoperazione_by_uid": (["00000000-0000-7000-8000-000000000000"], "GET", ALL),
     "ingestion_lottoricevuto_corpo": (["00000000-0000-7000-8000-000000000000"], "GET", ALL),
     "ingestion_esecuzioneetl_trasferisci": ([], "POST", SHIFT),
