@@ -11,8 +11,6 @@ from django.utils.text import slugify
 
 from production.catalogue import AnomaliaId
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).parent.parent
 OURS = ("etlportal", "ingestion", "production", "orders", "logviewer")
 DOCUMENTS = [

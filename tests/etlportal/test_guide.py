@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "guida.md").read_text(encoding="utf-8")
 PICTURES = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
 
-pytestmark = [pytest.mark.django_db(databases=["default", "production"]), pytest.mark.once]
+pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
 
 @pytest.fixture
