@@ -1,11 +1,14 @@
 """What the documents say that the code says too: settings, endpoints, commands, tables, files."""
 
 import re
+from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.apps import apps
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
 from django.urls import URLPattern, get_resolver
 from django.utils.text import slugify
 
@@ -74,10 +77,43 @@ def test_every_setting_is_described_with_its_default():
         assert described[name] == [defaults[name]], name
 
 
-def test_every_command_is_described():
-    ours = {name for name, app in get_commands().items() if app in OURS}
-    cells = [row[0] for row in rows(chapter(read("contratto.md"), "Comandi"))]
-    assert {CODE.findall(cell)[0].split()[0] for cell in cells} == ours
+def options_of(parser: ArgumentParser) -> list[set[str]]:
+    """The spellings of each option that is the command's own."""
+    common = {
+        spelling
+        for action in BaseCommand().create_parser("", "")._actions
+        for spelling in action.option_strings
+    }
+    spelled = [set(action.option_strings) for action in parser._actions]
+    return [spellings for spellings in spelled if spellings - common]
+
+
+def parsers() -> Iterator[tuple[str, ArgumentParser]]:
+    """Of our commands; of one that has several acts, one an act."""
+    for name, app in get_commands().items():
+        if app in OURS and name != "migrate":  # Django's, for both databases
+            parser = load_command_class(app, name).create_parser("", name)
+            named = [action for action in parser._actions if not action.option_strings]
+            acts = [action.choices for action in named if isinstance(action.choices, dict)]
+            if acts:
+                yield from ((f"{name} {act}", of_act) for act, of_act in acts[0].items())
+            else:
+                yield name, parser
+
+
+def test_every_command_is_described_with_its_options():
+    described = {
+        CODE.findall(name)[0]: {code.split()[0] for code in CODE.findall(options)}
+        for name, options, *_ in rows(chapter(read("contratto.md"), "Comandi"))
+    }
+    described.pop("migrate")
+    commands = dict(parsers())
+    assert described.keys() == commands.keys()
+    for name, parser in commands.items():
+        options = options_of(parser)
+        told = {option for option in described[name] if option.startswith("-")}
+        assert told <= set().union(*options), name
+        assert [spellings for spellings in options if not spellings & told] == [], name
 
 
 def test_every_endpoint_is_described():
