@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.urls import URLPattern, get_resolver
 from django.utils.text import slugify
 
+from ingestion.runs import failures
 from production.catalogue import AnomaliaId
 
 ROOT = Path(__file__).parent.parent
@@ -156,6 +157,17 @@ def test_every_anomaly_is_described():
     assert {int(number): name for number, name, *_ in catalogue} == {
         kind.value: kind.name for kind in AnomaliaId
     }
+
+
+def test_the_codes_of_each_kind_of_failure_are_told():
+    told = {row[0]: row[1] for row in rows(chapter(read("affidabilita.md"), "Guasti"))}
+    for kind, codes in (
+        ("passeggero", failures.MYSQL_PASSING),
+        ("dati", failures.MYSQL_DATA),
+        ("spazio", failures.MYSQL_RESOURCE),
+    ):
+        of_mysql = told[kind].partition("PostgreSQL")[0]
+        assert {int(code) for code in re.findall(r"\b\d{4}\b", of_mysql)} == codes, kind
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
