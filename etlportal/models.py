@@ -25,7 +25,7 @@ class ChiaveApiQuerySet(models.QuerySet["ChiaveApi"]):
 
 
 class ChiaveApi(models.Model):
-    """A named key (contract.md, "Keys"). Only its identifier and a keyed hash are kept.
+    """A named key (docs/contratto.md, "Chiavi"). Only its identifier and a keyed hash are kept.
 
     ``impronta``: HMAC-SHA256 of the secret part, in hexadecimal. ``scade_il`` None: never.
     """

@@ -1,5 +1,5 @@
-"""Who may do what in the admin (reliability.md, "Security"): three groups, each with what the one
-before has. The migration that names this module makes them; superusers stand above.
+"""Who may do what in the admin (docs/affidabilita.md, "Sicurezza"): three groups, each with what
+the one before has. The migration that names this module makes them; superusers stand above.
 
 The queue's own pages are in none: to write a schedule is to run code.
 """

@@ -320,7 +320,7 @@ MAX_RECORDS = 10_000
 # The body parser counts bytes itself, so that the answer is ours and not an HTML page.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
-# --- Transfer (shared meaning of the limits: docs/glossario.md) ----------------------------
+# --- Transfer (what a value beyond a limit becomes: docs/regole.md, "Convalida") ---------------
 
 TRANSFER_BATCH_SIZE = whole("TRANSFER_BATCH_SIZE", "2000")
 # Seconds for which POST /process-transfer and /aggiorna/ordine wait before they answer 202.

@@ -2,7 +2,8 @@ from django.urls import re_path
 
 from ingestion import views
 
-# /x, /x/ and /api/v1/x are one view; a redirect would lose the body (contract.md).
+# /x, /x/ and /api/v1/x are one view; a redirect would lose the body (docs/contratto.md, "HTTP in
+# generale").
 ENDPOINTS = {
     "insert-postgres": views.InsertPostgres,
     "run-etl": views.RunEtl,

@@ -1,6 +1,6 @@
 """How a log line is written and read: one line an event, nothing in it that could harm.
 
-``2024-12-20T10:00:00.123Z INFO run=12 req=ab12 message`` (contract.md, "Logs").
+``2024-12-20T10:00:00.123Z INFO run=12 req=ab12 message`` (docs/contratto.md, "Registri").
 """
 
 import re

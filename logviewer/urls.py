@@ -9,7 +9,7 @@ TAILS = {
     "log-cron": "periodic",
 }
 
-# /x, /x/ and /api/v1/x are one view (contract.md).
+# /x, /x/ and /api/v1/x are one view (docs/contratto.md, "HTTP in generale").
 urlpatterns = [
     re_path(rf"^(?:api/v1/)?{path}/?$", views.LogTail.as_view(log=log), name=path)
     for path, log in TAILS.items()

@@ -1,4 +1,4 @@
-"""The log endpoints (contract.md): the tail of each file, and clearing."""
+"""The log endpoints (docs/contratto.md, "Indirizzi"): the tail of each file, and clearing."""
 
 from typing import Any
 

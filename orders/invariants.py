@@ -1,4 +1,5 @@
-"""Invariants of orders and stock (reliability.md); ``verifica`` and ``aggiorna_ordini --verifica``.
+"""Invariants of orders and stock (docs/affidabilita.md, "Invarianti"); ``verifica`` and
+``aggiorna_ordini --verifica``.
 
 Each line and stock figure is recomputed from the ledgers.
 """

@@ -53,7 +53,7 @@ class OrdineQuerySet(models.QuerySet["Ordine"]):
         return self.waiting().filter(pk__in=near.values("ordine"))
 
     def without_lines(self) -> Self:
-        """Waiting for nothing: they never complete (domain.md)."""
+        """Waiting for nothing: they never complete (docs/regole.md, "Ordini")."""
         return self.waiting().filter(linee=None)
 
 

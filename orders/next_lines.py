@@ -1,7 +1,7 @@
 """What to make next (``GET /ordine``): the oldest order lines that still need pieces.
 
-Source: domain.md, "What to make next". Reading changes nothing; only where no line waits at all,
-the one fictitious order is made, once.
+Source: docs/regole.md, "Che cosa produrre". Reading changes nothing; only where no line waits at
+all, the one fictitious order is made, once.
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """Counting production, without a database: what operations give to orders, and what stock books.
 
-Source: domain.md, "Orders" and "Warehouse". Pieces are summed exactly, as piece-microseconds:
+Source: docs/regole.md, "Ordini" and "Magazzino". Pieces are summed exactly, as piece-microseconds:
 a machine at r pieces/hour that ran for d microseconds made r × d of them, a forging is one whole
 piece. Whole pieces are the floor of the sum; the fraction stays in the sum and is carried.
 (Summing ``cnc.pezzi_prodotti`` instead would lose pieces: at 2/h a ten-minute cycle is stored as

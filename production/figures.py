@@ -20,7 +20,8 @@ from production.models import (
 )
 from production.vocabulary import ClasseFermo, OrigineAnomalia, TipoOperazione
 
-# An operation that lasts longer is anomaly 107 (domain.md): older starts are not looked for.
+# An operation that lasts longer is anomaly 107 (docs/regole.md, "Convalida"): older starts are not
+# looked for.
 LONGEST = timedelta(hours=24)
 # Columns in plant time repeat an hour in autumn: ranges are asked for wider, and cut by instants.
 REPEATED_HOUR = timedelta(hours=1)

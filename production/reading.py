@@ -9,8 +9,8 @@ from decimal import Decimal
 from math import isinf
 from typing import Any, NamedTuple
 
-# How spreadsheets and flows write "no value" (domain.md), compared trimmed and case folded.
-# "#N/D" is how an Italian spreadsheet writes #N/A.
+# How spreadsheets and flows write "no value" (docs/regole.md, "Valori mancanti"), compared trimmed
+# and case folded. "#N/D" is how an Italian spreadsheet writes #N/A.
 MISSING_WORDS = frozenset({"", "null", "n/d", "#n/a", "#n/d"})
 LONGEST_MISSING_WORD = 4
 SHOWN_LENGTH = 500

@@ -1,4 +1,4 @@
-"""Date-times as the plant's senders write them (domain.md, "timestamps"), read to UTC.
+"""Date-times as the plant's senders write them (docs/regole.md, "Date e ore"), read to UTC.
 
 Arithmetic is on UTC only: Python subtracts and compares two date-times of one zone by their
 wall clocks, which is wrong across a clock change.
@@ -87,7 +87,7 @@ def _read_iso(written: str) -> datetime | None:
     match = _ISO.fullmatch(written)
     if match is None:
         return None
-    # fromisoformat takes more forms than domain.md does, and cuts decimals after the sixth
+    # fromisoformat takes more forms than docs/regole.md does, and cuts decimals after the sixth
     return datetime.fromisoformat(match[1] + (match[2] or "").upper())
 
 

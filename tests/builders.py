@@ -66,7 +66,9 @@ def make_cnc_record(**overrides: Any) -> RawRecord:
 
 
 def make_piece_limits(**overrides: Any) -> PieceLimits:
-    """10-12 kg and 800-1200 °C, the example of domain.md; limits may be given as text."""
+    """10-12 kg and 800-1200 °C, the example of docs/regole.md, "Valori calcolati"; limits may be
+    given as text.
+    """
     fields = {
         "peso_min": "10",
         "peso_max": "12",
@@ -131,7 +133,7 @@ def make_posted_cnc(**overrides: Any) -> dict[str, Any]:
 
 
 def make_pezzo(codice_pezzo: str = "PZC01", **overrides: Any) -> Pezzo:
-    """A piece of 10-12 kg and 800-1200 °C, the example of domain.md."""
+    """A piece of 10-12 kg and 800-1200 °C, the example of docs/regole.md, "Valori calcolati"."""
     fields: dict[str, Any] = make_piece_limits()._asdict() | overrides
     return Pezzo.objects.create(codice_pezzo=codice_pezzo, **fields)
 

@@ -1,4 +1,4 @@
-"""The ``X-API-KEY`` header: who calls, and what the key opens (contract.md, "Keys")."""
+"""The ``X-API-KEY`` header: who calls, and what the key opens (docs/contratto.md, "Chiavi")."""
 
 import secrets
 from dataclasses import dataclass, field

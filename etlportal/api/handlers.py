@@ -1,4 +1,4 @@
-"""The one error shape, for every status (contract.md, "HTTP in general").
+"""The one error shape, for every status (docs/contratto.md, "Errori").
 
 ``{"error": sentence in Italian, "codice": stable code, "dettagli": [...], "request_id": id}``;
 never a stack trace, SQL or an exception's own text.

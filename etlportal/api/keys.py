@@ -1,4 +1,4 @@
-"""Making, finding and revoking API keys (contract.md, "Keys").
+"""Making, finding and revoking API keys (docs/contratto.md, "Chiavi").
 
 A key reads ``etl_<identifier>_<secret>``. The identifier finds the row; the secret is kept only
 as HMAC-SHA256 under a pepper from the environment, so that the table alone opens nothing.

@@ -1,4 +1,4 @@
-"""Reads a request body as JSON, in the shapes that a flow may send it (contract.md, "Bodies").
+"""Reads a request body as JSON, in the shapes that a flow may send it (docs/contratto.md, "Corpi").
 
 Here: how many bytes, which content type, character set and content encoding. What the text says
 is ``json_text``'s.

@@ -1,4 +1,6 @@
-"""Every answer is JSON in UTF-8, whatever the caller says it accepts (contract.md)."""
+"""Every answer is JSON in UTF-8, whatever the caller says it accepts (docs/contratto.md, "HTTP in
+generale").
+"""
 
 from collections.abc import Iterable
 from typing import Any

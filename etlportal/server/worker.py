@@ -31,7 +31,9 @@ STATUSES = {
 
 class HttpWorker(ThreadWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answers in the one error shape (contract.md); logs nothing of what was sent."""
+        """Answers in the one error shape (docs/contratto.md, "Errori"); logs nothing of what was
+        sent.
+        """
         if req is not None and req.body.failed:
             return  # it has its answer; only the rest of its body, which nobody asked for, is bad
         request_id, status = uuid.uuid4().hex, status_of(exc)

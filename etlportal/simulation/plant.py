@@ -1,6 +1,6 @@
 """The simulated plant: its pieces, machines and people, and what the forge measures.
 
-Source of the figures: domain.md, "Simulation" (facts of the real plant).
+Source of the figures: docs/regole.md, "Simulazione" (facts of the real plant).
 """
 
 import random

@@ -2,8 +2,8 @@
 
 JSON lines: one that says what was simulated, one for each body sent (its SHA-256 and how many
 records), one for each fault of a record, which is named by its body and place there, and one that
-says that this was all. The rules are domain.md's, written here a second time: the portal's own
-are what is being measured.
+says that this was all. The rules are those of docs/regole.md, written here a second time: the
+portal's own are what is being measured.
 """
 
 import hashlib

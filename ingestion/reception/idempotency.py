@@ -1,4 +1,5 @@
-"""What makes two requests one: the rules by which a retry is known (contract.md, "Retries").
+"""What makes two requests one: the rules by which a retry is known (docs/contratto.md,
+"Ripetizioni").
 
 A batch carries at most one mark, unique for its API key: the index that keeps it unique is also
 what a second request waits on while the first is being stored.

@@ -1,4 +1,5 @@
-"""The purge: loaded raw rows past their days go, and the books still balance (reliability.md).
+"""The purge: loaded raw rows past their days go, and the books still balance (docs/affidabilita.md,
+"Ordine dei commit").
 
 In small transactions, each of which deletes rows and writes how many in the same moment: a purge
 that is killed is taken up by the next one where it stood. PENDING and ERROR rows are never

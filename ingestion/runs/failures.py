@@ -1,4 +1,4 @@
-"""What kind of failure an exception is, by its code (reliability.md, "Failures").
+"""What kind of failure an exception is, by its code (docs/affidabilita.md, "Guasti").
 
 The exception's class does not tell: mysqlclient reports some bad data as OperationalError.
 """

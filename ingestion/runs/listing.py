@@ -25,7 +25,9 @@ def page(*, before: int | None, limit: int, failed: bool) -> tuple[list[Esecuzio
 
 
 def as_json(run: EsecuzioneEtl) -> dict[str, Any]:
-    """A run as every answer shows it (contract.md): no nulls, "" or 0 where not yet known."""
+    """A run as every answer shows it (docs/contratto.md, "Un'esecuzione"): no nulls, "" or 0 where
+    not yet known.
+    """
     duration = (run.finita_il or timezone.now()) - run.iniziata_il if run.iniziata_il else None
     return {
         "id": run.pk,

@@ -1,4 +1,5 @@
-"""Rows for SQL from a verdict, with the values that domain.md has computed ("What is computed").
+"""Rows for SQL from a verdict, with the values that docs/regole.md has computed ("Valori
+calcolati").
 
 Detail and anomaly rows begin, in their tables, with ``id_operazione``: MySQL gives that number
 at loading, so ``load`` puts it in front of these tuples and of these column lists.

@@ -1,4 +1,5 @@
-"""What must always hold (reliability.md, "Invariants"); ``manage.py verifica`` runs all of it.
+"""What must always hold (docs/affidabilita.md, "Invarianti"); ``manage.py verifica`` runs all of
+it.
 
 Each invariant is a function that yields a ``Problem`` for each thing wrong and changes nothing.
 An app adds its own with ``@invariant``. All read in chunks: memory stays bounded.
@@ -36,7 +37,7 @@ NULLING = (
     AnomaliaId.OPERAZIONE_APERTA,
     AnomaliaId.ALTRO,
 )
-# Fields whose absence is an anomaly too (domain.md).
+# Fields whose absence is an anomaly too (docs/regole.md, "Convalida").
 REQUIRED = {
     "timestamp_inizio",
     "timestamp_fine",

@@ -1,4 +1,6 @@
-"""The hourly check of the invariants (reliability.md): one run; its outcome says how it stands."""
+"""The hourly check of the invariants (docs/affidabilita.md, "Invarianti"): one run; its outcome
+says how it stands.
+"""
 
 from dataclasses import dataclass
 from typing import Any

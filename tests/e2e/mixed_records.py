@@ -2,9 +2,9 @@
 
 A record is first one as the plant sends it; then some of its fields are replaced by the rows of
 ``CHANGES``, which say for a value as written what must be stored and which anomalies tell it:
-domain.md's validation table, row by row, both sides of each limit. What follows from the stored
-values (duration, deviations, pieces, out of specification) is computed here, with fractions, a
-second time and independently of the portal.
+the table of docs/regole.md, "Convalida", row by row, both sides of each limit. What follows from
+the stored values (duration, deviations, pieces, out of specification) is computed here, with
+fractions, a second time and independently of the portal.
 """
 
 import json

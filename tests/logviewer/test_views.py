@@ -1,4 +1,4 @@
-"""The log endpoints over HTTP (contract.md)."""
+"""The log endpoints over HTTP (docs/contratto.md, "Indirizzi")."""
 
 import gzip
 import logging

@@ -1,4 +1,6 @@
-"""What each operation gives to its order and to stock: tables straight from domain.md."""
+"""What each operation gives to its order and to stock: tables straight from docs/regole.md,
+"Ordini".
+"""
 
 from decimal import Decimal
 

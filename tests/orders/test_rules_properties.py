@@ -53,7 +53,7 @@ def productions(draw):
 
 
 def made_exactly(operation):
-    """Pieces, by the definition in domain.md; independent of how the code sums them."""
+    """Pieces, as docs/regole.md, "Ordini" defines them; independent of how the code sums them."""
     if operation.codice_pezzo not in FINAL_STEP or operation.id_ordine == FICTITIOUS:
         return Fraction(0)
     if operation.tipo_operazione != FINAL_STEP[operation.codice_pezzo]:

@@ -18,7 +18,7 @@ def values(records, campo):
 
 
 class TestFactsOfTheRealPlant:
-    """domain.md, "Simulation"."""
+    """docs/regole.md, "Simulazione"."""
 
     def test_temperatures(self, half_a_year):
         temperatures = values(half_a_year, "temperatura_effettiva")

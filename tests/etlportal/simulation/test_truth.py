@@ -54,7 +54,7 @@ def anomalies(record, *spoiled, plant=PLANT):
 
 
 class TestAnomalies:
-    """domain.md's validation table, both sides of each limit."""
+    """The table of docs/regole.md, "Convalida", both sides of each limit."""
 
     def test_of_a_good_record_are_none(self):
         assert anomalies(make_forging()) == {}

@@ -120,7 +120,9 @@ class TestCnc:
         assert workshop.next_to_machine().ordine == 1001
 
     def test_needs_whole_pieces(self):
-        """domain.md: real rates are 1-3 an hour, so a cycle makes sixths of a piece."""
+        """docs/regole.md, "Simulazione": real rates are 1-3 an hour, so a cycle makes sixths of a
+        piece.
+        """
         workshop = make_workshop(make_order(1001, PZC20=1))
         forge(workshop)
         for _ in range(5):

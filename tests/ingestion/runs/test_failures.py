@@ -1,4 +1,4 @@
-"""reliability.md, "Failures": what an error is, by its code and not by its class."""
+"""docs/affidabilita.md, "Guasti": what an error is, by its code and not by its class."""
 
 import errno
 

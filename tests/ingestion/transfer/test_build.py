@@ -1,4 +1,4 @@
-"""Computed values (domain.md, "What is computed") and the shape of the rows."""
+"""Computed values (docs/regole.md, "Valori calcolati") and the shape of the rows."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

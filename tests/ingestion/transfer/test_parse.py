@@ -1,4 +1,4 @@
-"""Text to types, form by form of domain.md."""
+"""Text to types, form by form of docs/regole.md, "Lettura"."""
 
 import time
 from datetime import UTC, datetime

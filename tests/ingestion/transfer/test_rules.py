@@ -1,4 +1,4 @@
-"""Every row of domain.md's validation table but the times, both sides of each limit."""
+"""Every row of docs/regole.md, "Convalida", but the times: both sides of each limit."""
 
 from decimal import Decimal
 

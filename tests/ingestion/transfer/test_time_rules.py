@@ -1,4 +1,4 @@
-"""Start, end and duration: the rows about times of domain.md's validation table."""
+"""Start, end and duration: the rows about times of the table of docs/regole.md, "Convalida"."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,7 +1,7 @@
 """Orders, production, updates, crashes and acts of staff in any order, against a model.
 
 The model knows nothing of chunks, locks, ledgers or microseconds: it keeps fractions, and the
-figures that domain.md says they lead to.
+figures that docs/regole.md, "Ordini" says they lead to.
 """
 
 from dataclasses import dataclass, field
