@@ -195,10 +195,11 @@ def test_citations_name_a_document_and_one_of_its_headings():
     cited = 0
     for source in SOURCES:
         text = re.sub(r"\s*\n[ #*]*", " ", source.read_text(encoding="utf-8"))
-        for name, head in re.findall(r'docs/(\w[\w-]*\.md)(?:, "([^"]+)")?', text):
-            assert (ROOT / "docs" / name).exists(), (source, name)
+        for name, head in re.findall(r'([\w/-]+\.md)\b(?:, "([^"]+)")?', text):
+            document = next((f for f in (ROOT / name, ROOT / "docs" / name) if f.exists()), None)
+            assert document, (source, name)
             cited += 1
             if head:
-                heads = re.findall(r"^#+ (.+)$", read(name), re.M)
+                heads = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.M)
                 assert head in heads, (source, name, head)
     assert cited > 0
