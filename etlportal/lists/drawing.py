@@ -42,8 +42,6 @@ def shortened(text: str, width: float) -> str:
 
 def nice_ceiling(value: float) -> float:
     """The end of an axis that holds ``value``: 1, 2 or 5 times a power of ten, at least 1."""
-    if value <= 1:
-        return 1.0
     power = 1.0
     while power * 10 < value:
         power *= 10
@@ -81,15 +79,10 @@ class Drawing:
         title: str = "",
         pattern: str = "",
     ) -> None:
-        self.marks.append(
-            format_html(
-                '<rect class="{}"{} x="{}" y="{}" width="{}" height="{}">{}</rect>',
-                kind,
-                _fill(pattern),
-                *map(_coordinate, (x, y, width, height)),
-                _hint(title),
-            )
-        )
+        fill = format_html(' fill="url(#pattern-{})"', pattern) if pattern else ""
+        values = (kind, fill, *map(_coordinate, (x, y, width, height)), _hint(title))
+        shape = '<rect class="{}"{} x="{}" y="{}" width="{}" height="{}">{}</rect>'
+        self.marks.append(format_html(shape, *values))
 
     def blocks(self, kind: str, boxes: Iterable[tuple[float, float, float, float]]) -> None:
         """Many rectangles (x, y, width, height) of one kind as one mark: short, for long strips."""
@@ -101,16 +94,9 @@ class Drawing:
             self.marks.append(format_html('<path class="{}" d="{}"/>', kind, path))
 
     def text(self, kind: str, x: float, y: float, text: Any, *, anchor: str = "start") -> None:
-        self.marks.append(
-            format_html(
-                '<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>',
-                kind,
-                _coordinate(x),
-                _coordinate(y),
-                anchor,
-                text,
-            )
-        )
+        values = (kind, _coordinate(x), _coordinate(y), anchor, text)
+        shape = '<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>'
+        self.marks.append(format_html(shape, *values))
 
     def line(self, kind: str, points: Iterable[tuple[float, float]]) -> None:
         pairs = " ".join(f"{_coordinate(x)},{_coordinate(y)}" for x, y in points)
@@ -118,9 +104,8 @@ class Drawing:
 
     def dot(self, kind: str, x: float, y: float, radius: float, *, title: str = "") -> None:
         values = (kind, *map(_coordinate, (x, y, radius)), _hint(title))
-        self.marks.append(
-            format_html('<circle class="{}" cx="{}" cy="{}" r="{}">{}</circle>', *values)
-        )
+        shape = '<circle class="{}" cx="{}" cy="{}" r="{}">{}</circle>'
+        self.marks.append(format_html(shape, *values))
 
     def __str__(self) -> str:
         return format_html(
@@ -130,10 +115,6 @@ class Drawing:
             _coordinate(self.height),
             format_html_join("", "{}", ((mark,) for mark in self.marks)),
         )
-
-
-def _fill(pattern: str) -> SafeString:
-    return format_html(' fill="url(#pattern-{})"', pattern) if pattern else SafeString("")
 
 
 def _hint(title: str) -> SafeString:

@@ -1,6 +1,5 @@
 """``{% saved_filters cl %}``: the links above a list, and the form that keeps its filter."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -17,23 +16,20 @@ def saved_filters(context: RequestContext, cl: Any) -> dict[str, Any]:
     """Nothing in the small window in which a related row is chosen."""
     request: Any = context["request"]
     elenco = cl.opts.label_lower
-    current = service.list_parameters(request.GET)
-    kept: Iterable[FiltroSalvato] = ()
-    if not cl.is_popup:
-        kept = FiltroSalvato.objects.of(request.user, elenco)
+    user, current = request.user, service.list_parameters(request.GET)
+    saved = [
+        {
+            "row": row,
+            "url": service.address(row.elenco, row.parametri),
+            "selected": row.parametri == current,
+            "by": "" if row.utente_id == user.pk else row.utente.get_username(),
+            "may_delete": service.may_delete(user, row),
+        }
+        for row in ([] if cl.is_popup else FiltroSalvato.objects.of(user, elenco))
+    ]
     return {
         "elenco": elenco,
-        "saved": [_link(request.user, row, current) for row in kept],
+        "saved": saved,
         "query": "" if cl.is_popup or not current else request.GET.urlencode(),
-        "may_share": service.may_share(request.user),
-    }
-
-
-def _link(user: Any, row: FiltroSalvato, current: service.Params) -> dict[str, Any]:
-    return {
-        "row": row,
-        "url": service.address(row.elenco, row.parametri),
-        "selected": row.parametri == current,
-        "by": "" if row.utente_id == user.pk else row.utente.get_username(),
-        "may_delete": service.may_delete(user, row),
+        "may_share": service.may_share(user),
     }

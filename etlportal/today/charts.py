@@ -13,16 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from etlportal.lists.columns import EMPTY
-from etlportal.lists.drawing import (
-    BASELINE,
-    Chart,
-    Drawing,
-    Key,
-    Plot,
-    Table,
-    decimal,
-    whole,
-)
+from etlportal.lists.drawing import BASELINE, Chart, Drawing, Key, Plot, Table, decimal, whole
 from etlportal.today.runs import CELLS, Cell, Kind
 from etlportal.today.strip import MachineStrip, State
 from etlportal.today.window import Window
@@ -77,12 +68,8 @@ def machines_chart(strips: Sequence[MachineStrip] | None, window: Window, url: s
 def strips_drawing(strips: Sequence[MachineStrip], window: Window) -> Plot:
     label = _("Macchinari: %(all)s, di cui %(silent)s senza dati. I numeri sono nelle tabelle.")
     silent = sum(not strip.has_data for strip in strips)
-    plot = Plot(
-        WIDE,
-        AXIS + len(strips) * STRIP_ROW,
-        label % {"all": len(strips), "silent": silent},
-        left=STRIP_LEFT,
-    )
+    height, label = AXIS + len(strips) * STRIP_ROW, label % {"all": len(strips), "silent": silent}
+    plot = Plot(WIDE, height, label, left=STRIP_LEFT)
     x = plot.along(window.start, window.end)
     for moment in window.slots[:-1]:
         hour = window.local(moment).hour
@@ -202,13 +189,7 @@ def _in_all(pieces: Sequence[Fraction]) -> str:
 # --- The last runs ------------------------------------------------------------------------
 
 CELL, CELL_GAP, CELLS_HEIGHT = 20.0, 2.0, 44.0
-SIGNS = {
-    Kind.OK: "✓",
-    Kind.PARTIAL: "!",
-    Kind.FAILED: "✕",
-    Kind.RUNNING: "…",
-    Kind.MISSED: "–",
-}
+SIGNS = dict(zip(Kind, "✓!✕…–", strict=True))
 
 
 def runs_chart(cells: Sequence[Cell], window: Window, url: str) -> Chart:

@@ -53,13 +53,10 @@ def heat_map(
     numbers: dict[str | None, Counter[int]] = {}
     for piece, kind, number in counts:
         numbers.setdefault(piece, Counter())[kind] = number
-    known = sorted(
-        (piece for piece in numbers if piece is not None),
-        key=lambda piece: (-numbers[piece].total(), piece),
-    )
-    shown: list[tuple[str, Counter[int], str | None]] = [
-        (piece, numbers[piece], piece) for piece in known[:MOST_PIECES]
-    ]
+    pieces = sorted(piece for piece in numbers if piece is not None)
+    known = sorted(pieces, key=lambda piece: -numbers[piece].total())
+    shown: list[tuple[str, Counter[int], str | None]]
+    shown = [(piece, numbers[piece], piece) for piece in known[:MOST_PIECES]]
     if others := known[MOST_PIECES:]:
         shown.append((_("Altri pezzi"), sum((numbers[one] for one in others), Counter()), None))
     if None in numbers:
@@ -68,14 +65,8 @@ def heat_map(
     kinds = sorted({kind for row in numbers.values() for kind in row})
     rows = []
     for name, row, piece in shown:
-        cells = [
-            HeatCell(
-                row[kind],
-                level(row[kind], most),
-                url_of(piece, kind) if piece and row[kind] else "",
-            )
-            for kind in kinds
-        ]
+        urls = {kind: url_of(piece, kind) for kind in row if piece and row[kind]}
+        cells = [HeatCell(row[k], level(row[k], most), urls.get(k, "")) for k in kinds]
         rows.append(HeatRow(name, cells, row.total()))
     columns = [(kind, breakable(f"{kind} {names.get(kind, '')}".strip())) for kind in kinds]
     return HeatMap(columns, rows, sum(row.total for row in rows))

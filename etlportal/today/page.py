@@ -37,13 +37,21 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     window = window_asked(request.GET.get("giorno", ""), now)
     reader = Reader(site, request, now, window, health.databases_answering())
     shown = tiles(reader)
+    start, end = (window.local(moment) for moment in (window.start, window.until))
+    last_hours_words = _("dalle %(start)s del %(first)s alle %(end)s del %(last)s") % {
+        "start": date_format(start, "H:i"),
+        "first": date_format(start, "d/m"),
+        "end": date_format(end, "H:i"),
+        "last": date_format(end, "d/m"),
+    }
+    window_words = date_format(window.day, "l j F Y") if window.day else last_hours_words
     return {
         "title": _("Oggi"),
         "now": now,
         "today": reader.today,
         "updated": date_format(timezone.localtime(now), "H:i:s"),
         "window": window,
-        "window_words": _window_words(window),
+        "window_words": window_words,
         "tiles": shown,
         "needs": needs_of(shown),
         "machine_charts": _machine_charts(reader),
@@ -55,25 +63,11 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
 def window_asked(giorno: str, now: datetime) -> Window:
     """A day of plant time (ISO), not after today; else the last 24 hours."""
     zone = timezone.get_current_timezone()
-    try:
+    with suppress(ValueError):
         day = date.fromisoformat(giorno)
-    except ValueError:
-        return last_hours(now, zone)
-    if not FIRST_DAY <= day <= timezone.localdate(now):
-        return last_hours(now, zone)
-    return whole_day(day, now, zone)
-
-
-def _window_words(window: Window) -> str:
-    if window.day:
-        return date_format(window.day, "l j F Y")
-    start, end = (window.local(moment) for moment in (window.start, window.until))
-    return _("dalle %(start)s del %(first)s alle %(end)s del %(last)s") % {
-        "start": date_format(start, "H:i"),
-        "first": date_format(start, "d/m"),
-        "end": date_format(end, "H:i"),
-        "last": date_format(end, "d/m"),
-    }
+        if FIRST_DAY <= day <= timezone.localdate(now):
+            return whole_day(day, now, zone)
+    return last_hours(now, zone)
 
 
 def _machine_charts(reader: Reader) -> list[Chart]:
@@ -88,10 +82,7 @@ def _machine_charts(reader: Reader) -> list[Chart]:
         pieces = orders.pieces_per_slot(works, window.slots)
     first, last = (window.local(moment).date() for moment in (window.start, window.until))
     url = changelist(Operazione, timestamp_inizio_dal=first, timestamp_inizio_al=window.day or last)
-    return [
-        charts.machines_chart(strips, window, url),
-        charts.hours_chart(pieces, window, url),
-    ]
+    return [charts.machines_chart(strips, window, url), charts.hours_chart(pieces, window, url)]
 
 
 def _charts(reader: Reader) -> list[Chart]:

@@ -12,8 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from etlportal.today.window import Window
 from production.figures import Work
 
-NOTHING = timedelta(0)
-
 
 class State(TextChoices):
     """From the one that hides least to the one that is shown above all others.
@@ -25,6 +23,9 @@ class State(TextChoices):
     WORKED = "worked", _("Lavoro")
     STOPPED = "stopped", _("Fermo")
     ANOMALOUS = "anomalous", _("Anomalia")
+
+
+GRAVEST_FIRST = (State.ANOMALOUS, State.STOPPED, State.WORKED)
 
 
 class Segment(NamedTuple):
@@ -56,16 +57,13 @@ class MachineStrip(NamedTuple):
         return self.code or gettext("Sconosciuto")
 
     def time_in(self, state: State) -> timedelta:
-        return sum(
-            (segment.end - segment.start for segment in self.segments if segment.state == state),
-            NOTHING,
-        )
+        parts = (part.end - part.start for part in self.segments if part.state == state)
+        return sum(parts, timedelta(0))
 
     @property
     def has_data(self) -> bool:
-        return self.open_operations > 0 or any(
-            segment.state != State.NO_DATA for segment in self.segments
-        )
+        has_parts = any(part.state != State.NO_DATA for part in self.segments)
+        return self.open_operations > 0 or has_parts
 
 
 def machine_strips(
@@ -103,26 +101,15 @@ def segments(works: Iterable[Work], start: datetime, end: datetime) -> list[Segm
     at = start
     for moment, step, state, stop in sorted(changes, key=lambda change: change[0]):
         if moment > at:
-            _append(found, _segment(at, moment, active, stops))
+            shown = next((one for one in GRAVEST_FIRST if active[one] > 0), State.NO_DATA)
+            names = tuple(sorted(name for name in stops if stops[name] > 0))
+            names = names if shown == State.STOPPED else ()
+            if found and found[-1][2:] == (shown, names):  # nothing changes: it goes on
+                found[-1] = found[-1]._replace(end=moment)
+            else:
+                found.append(Segment(at, moment, shown, names))
             at = moment
         active[state] += step
         if stop:
             stops[stop] += step
     return found
-
-
-def _segment(
-    start: datetime, end: datetime, active: Counter[State], stops: Counter[str]
-) -> Segment:
-    gravest = (State.ANOMALOUS, State.STOPPED, State.WORKED)
-    state = next((state for state in gravest if active[state] > 0), State.NO_DATA)
-    names = tuple(sorted(stop for stop in stops if stops[stop] > 0))
-    return Segment(start, end, state, names if state == State.STOPPED else ())
-
-
-def _append(parts: list[Segment], part: Segment) -> None:
-    """Adds it, or makes the last one longer where nothing changes."""
-    if parts and parts[-1][2:] == part[2:]:
-        parts[-1] = parts[-1]._replace(end=part.end)
-    else:
-        parts.append(part)

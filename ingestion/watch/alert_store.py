@@ -72,7 +72,12 @@ def to_send(
     unkept = began if away else []
     if not away:
         try:
-            _keep_changes(began, ended, now)
+            # The ends first: where they cannot be written, no beginning is kept here and in the
+            # file.
+            rows = Avviso.objects.filter(pk__in=[alert.pk for alert in ended], finito_il=None)
+            rows.update(finito_il=now, in_invio_dal=None)
+            # One open row per problem: another look may have been faster.
+            Avviso.objects.bulk_create(map(_alert_of, began), ignore_conflicts=True)
         except DatabaseError as error:
             logger.warning("alerts not kept: %s", type(error).__name__)
             unkept = began
@@ -94,14 +99,6 @@ def _is_waiting(alert: Avviso, channels: Collection[str]) -> bool:
 
 
 # --- In PostgreSQL ------------------------------------------------------------------------
-
-
-def _keep_changes(began: Sequence[FlowProblem], ended: Sequence[Avviso], now: datetime) -> None:
-    """The ends first: where they cannot be written, no beginning is kept here and in the file."""
-    rows = Avviso.objects.filter(pk__in=[alert.pk for alert in ended], finito_il=None)
-    rows.update(finito_il=now, in_invio_dal=None)
-    # One open row per problem: another look may have been faster.
-    Avviso.objects.bulk_create(map(_alert_of, began), ignore_conflicts=True)
 
 
 def _claimed(channels: Collection[str], now: datetime) -> Iterator[Avviso]:
@@ -154,8 +151,15 @@ def _of_file(
                 alert.finito_il = now
         alerts += map(_alert_of, began)
         yield from (alert for alert in alerts if _is_waiting(alert, channels))
+        left = [alert for alert in alerts if not alert.completo]
+        kept = [{name: getattr(alert, name) for name in KEPT} for alert in left]
+        written = folder / f"{NAME}.tmp"
         try:
-            _write(folder, [alert for alert in alerts if not alert.completo])
+            if kept:
+                written.write_text(json.dumps(kept, cls=DjangoJSONEncoder))
+                written.replace(folder / NAME)
+            else:
+                (folder / NAME).unlink(missing_ok=True)
         except OSError as error:
             logger.warning("alerts not kept: %s", type(error).__name__)
 
@@ -186,13 +190,3 @@ def _read(folder: Path) -> list[Avviso]:
                 fields[name] = fields[name] and parse_datetime(fields[name])
         return [Avviso(**{name: fields[name] for name in KEPT}) for fields in kept]
     return []
-
-
-def _write(folder: Path, alerts: Sequence[Avviso]) -> None:
-    path, written = folder / NAME, folder / f"{NAME}.tmp"
-    if not alerts:
-        path.unlink(missing_ok=True)
-        return
-    kept = [{name: getattr(alert, name) for name in KEPT} for alert in alerts]
-    written.write_text(json.dumps(kept, cls=DjangoJSONEncoder))
-    written.replace(path)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from etlportal.api.errors import WrongCursor
 from ingestion.runs.listing import iso
@@ -76,34 +76,27 @@ def read(dopo: str, now: datetime) -> FeedPage:
 
 
 def number_committed(now: datetime, seconds: float) -> bool:
-    """Gives every committed anomaly its place; False if that would take longer than that."""
-    # In a transaction of its own: two that create it together would deadlock over its lock.
-    NumerazioneAnomalie.objects.get_or_create(pk=1)
-    deadline = time.monotonic() + seconds
-    while _unnumbered().exists():
-        if time.monotonic() > deadline:
-            return False
-        _number_some(now)
-    return True
-
-
-def _number_some(now: datetime) -> None:
-    """The same new place for a few rows: among them, the id decides.
+    """Gives every committed anomaly its place; False if that would take longer than that.
 
     Places are microseconds of the clock, so that they go on rising after a restore of the
     database, and never go back if the clock does.
     """
-    with transaction.atomic(using="production"):
-        counter = NumerazioneAnomalie.objects.select_for_update().get(pk=1)
-        # Read without locks, then written by key: rows not yet committed are not waited for.
-        pks = list(_unnumbered().order_by("pk").values_list("pk", flat=True)[:NUMBERED_AT_ONCE])
-        counter.ultima = max(counter.ultima + 1, int(now.timestamp() * 1_000_000))
-        counter.save(update_fields=["ultima"])
-        AnomaliaOperazione.objects.filter(pk__in=pks).update(sequenza=counter.ultima)
-
-
-def _unnumbered() -> QuerySet[AnomaliaOperazione]:
-    return AnomaliaOperazione.objects.filter(sequenza=None)
+    # In a transaction of its own: two that create it together would deadlock over its lock.
+    NumerazioneAnomalie.objects.get_or_create(pk=1)
+    unnumbered = AnomaliaOperazione.objects.filter(sequenza=None)
+    deadline = time.monotonic() + seconds
+    while unnumbered.exists():
+        if time.monotonic() > deadline:
+            return False
+        with transaction.atomic(using="production"):
+            counter = NumerazioneAnomalie.objects.select_for_update().get(pk=1)
+            # Read without locks, then written by key: rows not yet committed are not waited for.
+            pks = list(unnumbered.order_by("pk").values_list("pk", flat=True)[:NUMBERED_AT_ONCE])
+            counter.ultima = max(counter.ultima + 1, int(now.timestamp() * 1_000_000))
+            counter.save(update_fields=["ultima"])
+            # The same new place for these few rows: among them, the id decides.
+            AnomaliaOperazione.objects.filter(pk__in=pks).update(sequenza=counter.ultima)
+    return True
 
 
 def _cursor_of(row: AnomaliaOperazione) -> Cursor:

@@ -27,32 +27,17 @@ class RunFigure(NamedTuple):
 
 def last_transfers(number: int) -> list[RunFigure]:
     """The newest transfers, at most so many, oldest first."""
-    rows = (
-        EsecuzioneEtl.objects.filter(tipo=EsecuzioneEtl.Tipo.TRANSFER)
-        .order_by("-pk")
-        .values_list(
-            "pk",
-            "stato",
-            Coalesce("iniziata_il", "creata_il"),
-            "finita_il",
-            "battito_il",
-            "caricati",
-            "in_errore",
-            "rimanenti",
-        )[:number]
-    )
-    return [
-        RunFigure(pk, stato, began, _worked_until(stato, began, ended, beat), *counters)
-        for pk, stato, began, ended, beat, *counters in reversed(rows)
-    ]
-
-
-def _worked_until(
-    stato: str, began: datetime, ended: datetime | None, beat: datetime | None
-) -> datetime:
-    """A run found dead is closed much later than it stopped: its heart says when it did."""
-    known = beat if ended is None or stato == Stato.INTERROTTA else ended
-    return max(began, known or began)
+    began = Coalesce("iniziata_il", "creata_il")
+    columns = ("pk", "stato", began, "finita_il", "battito_il", *RunFigure._fields[4:])
+    transfers = EsecuzioneEtl.objects.filter(tipo=EsecuzioneEtl.Tipo.TRANSFER)
+    figures = []
+    for pk, stato, start, ended, beat, *counters in reversed(
+        transfers.order_by("-pk").values_list(*columns)[:number]
+    ):
+        # A run found dead is closed much later than it stopped: its heart says when it did.
+        known = beat if ended is None or stato == Stato.INTERROTTA else ended
+        figures.append(RunFigure(pk, stato, start, max(start, known or start), *counters))
+    return figures
 
 
 def rejected() -> tuple[int, datetime | None]:

@@ -67,7 +67,14 @@ def problems(databases: dict[str, bool] | None = None) -> list[FlowProblem]:
         open_alerts = Avviso.objects.filter(finito_il=None)
         noticed = dict(open_alerts.values_list("codice", "iniziato_il"))
         found = [FlowProblem(name, AWAY_SENTENCES[name], noticed.get(name, now)) for name in away]
-        return [*found, *_worker_problem(now), *_late(now)]
+        # Work that should have begun long ago, while nothing runs: the worker is deaf, or dead.
+        limit = now - DEAF_AFTER
+        waiting = [moment for moment in (_oldest_task(limit), _overdue(limit)) if moment]
+        if waiting and not any(living_run(tipo, settings.RUN_DEAD_AFTER) for tipo in Tipo):
+            told = "è sordo: è acceso ma non prende" if worker_beat() else "è fermo: nessuno prende"
+            words = f"Il worker {told} i lavori in coda."
+            found.append(FlowProblem("worker", words, min(waiting)))
+        return [*found, *_late(now)]
     except DatabaseError:  # it went away in this very moment
         connections["default"].close()
         return [FlowProblem(POSTGRESQL, AWAY_SENTENCES[POSTGRESQL], now)]
@@ -118,15 +125,6 @@ def worker_beat() -> datetime | None:
     return max((stat.timestamp for stat in Stat.get_all()), default=None)
 
 
-def _worker_problem(now: datetime) -> Iterator[FlowProblem]:
-    """Work that should have begun long ago, while nothing runs: the worker is deaf, or dead."""
-    limit = now - DEAF_AFTER
-    waiting = [moment for moment in (_oldest_task(limit), _overdue(limit)) if moment]
-    if waiting and not any(living_run(tipo, settings.RUN_DEAD_AFTER) for tipo in Tipo):
-        told = "è sordo: è acceso ma non prende" if worker_beat() else "è fermo: nessuno prende"
-        yield FlowProblem("worker", f"Il worker {told} i lavori in coda.", min(waiting))
-
-
 def _oldest_task(limit: datetime) -> datetime | None:
     """Since when the oldest task waits, if since before ``limit``.
 
@@ -166,12 +164,12 @@ def _late(now: datetime) -> Iterator[FlowProblem]:
     """
     for tipo, sentence in LATE_SENTENCES.items():
         succeeded = EsecuzioneEtl.objects.succeeded().filter(tipo=tipo).order_by("-pk").first()
-        since = succeeded.finita_il if succeeded else _first_sign_of_life()
+        if succeeded:
+            signs = [succeeded.finita_il]
+        else:
+            records = RawOperazione.objects.order_by("pk").values_list("ricevuto_il", flat=True)
+            run = EsecuzioneEtl.objects.aggregate(first=Min("creata_il"))["first"]
+            signs = [run, records.first()]
+        since = min((moment for moment in signs if moment), default=None)
         if since and since < now - LATE_AFTER:
             yield FlowProblem(tipo.value, sentence, since)
-
-
-def _first_sign_of_life() -> datetime | None:
-    run = EsecuzioneEtl.objects.aggregate(first=Min("creata_il"))["first"]
-    record = RawOperazione.objects.order_by("pk").values_list("ricevuto_il", flat=True).first()
-    return min((moment for moment in (run, record) if moment), default=None)

@@ -114,19 +114,14 @@ def _limits_of(
 
 
 def _table(own: Point, measure: Measure, points: Sequence[Point]) -> Table:
-    rows = [
-        [
-            format_html(
-                '<a href="{}">{}</a>',
-                reverse("admin:production_operazione_change", args=[point.id_operazione]),
-                point.id_operazione,
-            ),
-            plant_time(point.inizio),
-            EMPTY if point.valore is None else shown(point.valore, measure.unit),
-            _("sì") if point is own else "",
-        ]
-        for point in reversed(points)
-    ]
+    rows = []
+    for point in reversed(points):
+        pk, value = point.id_operazione, EMPTY
+        if point.valore is not None:
+            value = shown(point.valore, measure.unit)
+        url = reverse("admin:production_operazione_change", args=[pk])
+        link = format_html('<a href="{}">{}</a>', url, pk)
+        rows.append([link, plant_time(point.inizio), value, _("sì") if point is own else ""])
     headers = [_("Operazione"), _("Inizio"), _(measure.label), _("Questa anomalia")]
     return Table(headers, rows)
 
@@ -154,7 +149,9 @@ def _drawing(
         at = x(place + 0.5), y(min(max(point.valore, low), high))
         hint = f"{point.id_operazione}: {shown(point.valore, measure.unit)}"
         if point is own:
-            _diamond(plot, *at, hint, _sign(point.valore, low, high))
+            # An arrow where it lies beyond the edge at which it is drawn.
+            arrow = "↑ " if point.valore > high else "↓ " if point.valore < low else ""
+            _diamond(plot, *at, hint, f"{arrow}{shown(point.valore)}")
         else:
             plot.dot("point", *at, 3.5, title=hint)
     return plot
@@ -174,20 +171,12 @@ def axis(points: Sequence[Point], own: Point, limits: Sequence[Decimal]) -> tupl
     return low - margin, high + margin
 
 
-def _sign(value: Decimal, low: Decimal, high: Decimal) -> str:
-    """The value, with an arrow where it lies beyond the edge at which it is drawn."""
-    arrow = "↑ " if value > high else "↓ " if value < low else ""
-    return f"{arrow}{shown(value)}"
-
-
 def _diamond(plot: Plot, x: float, y: float, hint: str, sign: str) -> None:
     """Larger and of another shape than the dots: colour alone says nothing."""
     plot.line("point-own", [(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y), (x, y - 8)])
     plot.dot("point-own-core", x, y, 2.5, title=hint)
-    if x > plot.width - plot.right - 90:
-        plot.text("value", x - 12, y + BASELINE, sign, anchor="end")
-    else:
-        plot.text("value", x + 12, y + BASELINE, sign)
+    aside, anchor = (-12, "end") if x > plot.width - plot.right - 90 else (12, "start")
+    plot.text("value", x + aside, y + BASELINE, sign, anchor=anchor)
 
 
 def _label(own: Point, measure: Measure, points: Sequence[Point]) -> str:
