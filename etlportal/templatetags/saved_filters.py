@@ -17,6 +17,7 @@ def saved_filters(context: RequestContext, cl: Any) -> dict[str, Any]:
     request: Any = context["request"]
     elenco = cl.opts.label_lower
     user, current = request.user, service.list_parameters(request.GET)
+    kept = FiltroSalvato.objects.none() if cl.is_popup else FiltroSalvato.objects.of(user, elenco)
     saved = [
         {
             "row": row,
@@ -25,7 +26,7 @@ def saved_filters(context: RequestContext, cl: Any) -> dict[str, Any]:
             "by": "" if row.utente_id == user.pk else row.utente.get_username(),
             "may_delete": service.may_delete(user, row),
         }
-        for row in ([] if cl.is_popup else FiltroSalvato.objects.of(user, elenco))
+        for row in kept
     ]
     return {
         "elenco": elenco,
