@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from etlportal.simulation import database
@@ -28,19 +28,6 @@ class NotDelivered(database.CannotSimulate):
     """The portal did not take what was sent."""
 
 
-class Delivery(Protocol):
-    """Somewhere to send records to. Each call raises ``NotDelivered``."""
-
-    def check(self) -> None:
-        """Whether records would be taken."""
-
-    def waiting(self) -> list[WaitingLine]:
-        """What the portal says to make next, as a flow asks it; fictitious lines left out."""
-
-    def send(self, records: list[Record], body: bytes) -> None:
-        """Hands one body over."""
-
-
 class Staging:
     """Straight into ``raw_operazione``, as the endpoint itself would."""
 
@@ -51,6 +38,7 @@ class Staging:
         """The databases are the caller's own."""
 
     def waiting(self) -> list[WaitingLine]:
+        """What the portal says to make next, as a flow asks it; fictitious lines left out."""
         return _ordered(next_lines(self._limits, fictitious=False))
 
     def send(self, records: list[Record], body: bytes) -> None:
@@ -58,13 +46,14 @@ class Staging:
 
 
 class HttpPortal:
-    """A portal at an address, asked as a flow asks it."""
+    """A portal at an address, asked as a flow asks it. Each call raises ``NotDelivered``."""
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url.rstrip("/")
         self._key = key
 
     def check(self) -> None:
+        """Whether records would be taken."""
         self._call("GET", f"{self.url}/status")
 
     def waiting(self) -> list[WaitingLine]:
@@ -94,11 +83,8 @@ class HttpPortal:
 
         Returns the JSON that was answered and, with 202, where to ask again.
         """
-        headers = {
-            "X-API-KEY": self._key,
-            "Content-Type": "application/json",
-            "x-ms-workflow-name": SENDER,
-        }
+        headers = {"X-API-KEY": self._key, "Content-Type": "application/json"}
+        headers["x-ms-workflow-name"] = SENDER
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
         request = urllib.request.Request(  # noqa: S310 - the maintainer names the portal
@@ -122,11 +108,7 @@ class HttpPortal:
         raise AssertionError("unreachable")
 
 
-def prepare(simulation: Simulation, delivery: Delivery | None) -> None:
-    """Raises ``CannotSimulate`` before anything is done."""
-    database.check_numbers(simulation.ordini, simulation.settings.seme)
-    if delivery:
-        delivery.check()
+Delivery = Staging | HttpPortal
 
 
 def play(

@@ -23,9 +23,9 @@ class RunCommand(PortalCommand):
         except RunAlreadyActive as busy:
             raise CommandError(f"È già in corso l'esecuzione {busy.active.pk}.") from busy
 
-    def tell_run(self, run: EsecuzioneEtl, answer: dict[str, Any], words: str) -> None:
-        """Exit 1 unless the run ended well."""
-        self.tell(answer, words)
+    def tell_run(self, run: EsecuzioneEtl, answer: dict[str, Any], *words: str) -> None:
+        """How the run ended, and these further words; exit 1 unless it ended well."""
+        self.tell(answer, [f"Esecuzione {run.pk}: {run.stato}. {run.messaggio}", *words])
         if run.stato != EsecuzioneEtl.Stato.OK:
             self.fail()
 

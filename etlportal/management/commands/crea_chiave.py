@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -30,11 +30,15 @@ class Command(PortalCommand):
         parser.add_argument("--giorni", type=int, help="scade dopo tanti giorni; senza, mai")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        name, expiry = options["nome"].strip(), _expiry(options["giorni"])
+        name, days = options["nome"].strip(), options["giorni"]
+        if days is not None and not 0 < days <= MAX_DAYS:
+            raise UsageError(f"--giorni deve essere fra 1 e {MAX_DAYS}.")
+        expiry = timezone.now() + timedelta(days=days) if days else None
         if not name or len(name) > 100:
             raise UsageError("Il nome deve avere da 1 a 100 caratteri.")
+        taken = CommandError(f"Esiste già una chiave di nome «{name}»: usare un altro nome.")
         if name == keys.FIRST_KEY or ChiaveApi.objects.filter(nome=name).exists():
-            raise _taken(name)
+            raise taken
         answer: dict[str, Any] = {
             "nome": name,
             "permessi": [scope for scope in Permesso.values if scope in options["permessi"]],
@@ -43,24 +47,13 @@ class Command(PortalCommand):
         }
         if not options["dry_run"]:
             try:
-                answer["chiave"] = keys.create(
-                    name, options["permessi"], expiry, command_user()
-                ).text
+                new = keys.create(name, options["permessi"], expiry, command_user())
             except IntegrityError as error:
-                raise _taken(name) from error
+                raise taken from error
+            answer["chiave"] = new.text
         until = f"scade il {answer['scade_il'][:10]}" if expiry else "non scade"
         if not self.as_json:
             self.stderr.write(f"Chiave «{name}»: {', '.join(answer['permessi'])}; {until}.")
         self.tell(answer, [answer["chiave"]] if answer["chiave"] else [])
         if answer["chiave"] and not self.as_json:
             self.stderr.write("Copiarla ora: non sarà più mostrata.")
-
-
-def _expiry(days: int | None) -> datetime | None:
-    if days is not None and not 0 < days <= MAX_DAYS:
-        raise UsageError(f"--giorni deve essere fra 1 e {MAX_DAYS}.")
-    return timezone.now() + timedelta(days=days) if days else None
-
-
-def _taken(name: str) -> CommandError:
-    return CommandError(f"Esiste già una chiave di nome «{name}»: usare un altro nome.")

@@ -23,19 +23,14 @@ class Command(PortalCommand):
         row = ChiaveApi.objects.filter(Q(nome=named) | Q(identificativo=named)).first()
         if row is None:
             raise CommandError(f"Nessuna chiave si chiama «{named}».")
-        now = timezone.now()
         was_alive = row.revocata_il is None
         if not options["dry_run"]:
-            was_alive = bool(keys.revoke([row], now, command_user()))
+            was_alive = bool(keys.revoke([row], timezone.now(), command_user()))
+        told = "era già revocata."
+        if was_alive:
+            would, done = "sarebbe revocata.", "è revocata: da ora non apre più nulla."
+            told = would if options["dry_run"] else done
         self.tell(
             {"nome": row.nome, "revocata": was_alive, "simulazione": options["dry_run"]},
-            _in_words(row.nome, was_alive, options["dry_run"]),
+            f"La chiave «{row.nome}» {told}",
         )
-
-
-def _in_words(name: str, was_alive: bool, dry_run: bool) -> str:
-    if not was_alive:
-        return f"La chiave «{name}» era già revocata."
-    if dry_run:
-        return f"La chiave «{name}» sarebbe revocata."
-    return f"La chiave «{name}» è revocata: da ora non apre più nulla."

@@ -10,7 +10,7 @@ from django.utils import timezone
 from etlportal.management.base import PortalCommand, UsageError, positive
 from etlportal.simulation import database
 from etlportal.simulation.database import CannotSimulate
-from etlportal.simulation.delivery import HttpPortal, Staging, play, prepare
+from etlportal.simulation.delivery import HttpPortal, Staging, play
 from etlportal.simulation.evaluation import evaluate
 from etlportal.simulation.faults import SCENARI
 from etlportal.simulation.generator import Batch, Settings, Simulation
@@ -36,85 +36,55 @@ class Command(PortalCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument(
-            "--ore", type=positive, default=24, help="ore di stabilimento (12 record l'ora)"
-        )
-        parser.add_argument(
+        add = parser.add_argument
+        add("--ore", type=positive, default=24, help="ore di stabilimento (12 record l'ora)")
+        add(
             "--seed",
             type=_seed,
             help="stesso seme, stessi record; se manca, il primo i cui ordini non ci sono ancora",
         )
-        parser.add_argument(
+        add(
             "--scenario",
             choices=SCENARI,
             default="misto",
             help="quali guasti: un solo tipo, nessuno (pulito) o un poco di tutti (misto)",
         )
-        parser.add_argument(
+        add(
             "--inizio",
             type=_moment,
             metavar="DATA",
             help="data e ora (ora dello stabilimento); se manca, in modo da finire ora",
         )
-        parser.add_argument(
-            "--ordini", type=_natural, metavar="N", help="ordini che arrivano (uno ogni due ore)"
-        )
-        parser.add_argument(
+        add("--ordini", type=_natural, metavar="N", help="ordini che arrivano (uno ogni due ore)")
+        add(
             "--segui",
             action="store_true",
             help="ogni ora chiede che cosa fare (GET /ordine) e fa prima gli ordini di altri che "
             "aspettano: i record dipendono allora anche da quelli",
         )
-        parser.add_argument("--http", metavar="URL", help="invia a questo portale, con API_KEY")
-        parser.add_argument(
+        add("--http", metavar="URL", help="invia a questo portale, con API_KEY")
+        add(
             "--lavori",
             type=positive,
             metavar="ORE",
             help="con --http: ogni tante ore simulate chiede trasferimento e conteggio",
         )
-        parser.add_argument(
+        add(
             "--verita",
             type=Path,
             metavar="FILE",
             help="dove scrivere i guasti (DATA_DIR/simulazione-SEME.jsonl)",
         )
-        parser.add_argument(
-            "--valuta", type=Path, metavar="FILE", help="valuta le anomalie trovate, e basta"
-        )
+        add("--valuta", type=Path, metavar="FILE", help="valuta le anomalie trovate, e basta")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["valuta"]:
-            self._evaluate(options["valuta"])
+        if not options["valuta"]:
+            try:
+                self._simulate(options)
+            except CannotSimulate as error:
+                raise CommandError(str(error)) from error
             return
-        try:
-            self._simulate(options)
-        except CannotSimulate as error:
-            raise CommandError(str(error)) from error
-
-    # --- Simulating -------------------------------------------------------------------------
-
-    def _simulate(self, options: dict[str, Any]) -> None:
-        if options["lavori"] and not options["http"]:
-            raise UsageError("--lavori richiede --http.")
-        plant = database.load_plant(jobs.transfer_options().limits)
-        simulation = Simulation(plant, _settings(options, plant, timezone.now()))
-        portal = HttpPortal(options["http"], settings.API_KEY) if options["http"] else None
-        delivery = None if options["dry_run"] else portal or Staging(plant.limiti)
-        path = _truth_path(options, simulation.settings.seme)
-        report = Report(simulation, path, dry_run=options["dry_run"])
-        progress = self.progress("ore", lambda: options["ore"])
-        prepare(simulation, delivery)
-        for hour, batch in report.taking(play(simulation, delivery, follow=options["segui"])):
-            if portal and _jobs_due(hour, batch, options):
-                out = self.stderr if self.as_json else self.stdout
-                out.write(report.add_jobs(hour, *portal.run_jobs()), style_func=str)
-            elif not options["lavori"]:
-                progress(hour)
-        self.tell(report.as_json(), report.in_words())
-
-    # --- Evaluating -------------------------------------------------------------------------
-
-    def _evaluate(self, path: Path) -> None:
+        path = options["valuta"]
         try:
             with path.open(encoding="utf-8") as lines:
                 truth = read_truth(lines)
@@ -126,9 +96,32 @@ class Command(PortalCommand):
         if not result.tutto_bene:
             self.fail()
 
+    def _simulate(self, options: dict[str, Any]) -> None:
+        if options["lavori"] and not options["http"]:
+            raise UsageError("--lavori richiede --http.")
+        plant = database.load_plant(jobs.transfer_options().limits)
+        simulation = Simulation(plant, _settings(options, plant))
+        portal = HttpPortal(options["http"], settings.API_KEY) if options["http"] else None
+        delivery = None if options["dry_run"] else portal or Staging(plant.limiti)
+        path = options["verita"]
+        if path is None and not options["dry_run"]:  # which writes none that nobody asked for
+            path = Path(settings.DATA_DIR) / f"simulazione-{simulation.settings.seme}.jsonl"
+        report = Report(simulation, path, dry_run=options["dry_run"])
+        progress = self.progress("ore", lambda: options["ore"])
+        database.check_numbers(simulation.ordini, simulation.settings.seme)
+        if delivery:
+            delivery.check()
+        for hour, batch in report.taking(play(simulation, delivery, follow=options["segui"])):
+            if portal and _jobs_due(hour, batch, options):
+                out = self.stderr if self.as_json else self.stdout
+                out.write(report.add_jobs(hour, *portal.run_jobs()), style_func=str)
+            elif not options["lavori"]:
+                progress(hour)
+        self.tell(report.as_json(), report.in_words())
 
-def _settings(options: dict[str, Any], plant: SimulatedPlant, now: datetime) -> Settings:
-    hours = options["ore"]
+
+def _settings(options: dict[str, Any], plant: SimulatedPlant) -> Settings:
+    hours, now = options["ore"], timezone.now()
     start = options["inizio"] or now.replace(second=0, microsecond=0) - timedelta(hours=hours)
     if start + timedelta(hours=hours) > now + plant.limiti.tolleranza_futuro:
         raise UsageError(
@@ -152,14 +145,6 @@ def _jobs_due(hour: int, batch: Batch, options: dict[str, Any]) -> bool:
     if hour < hours:
         return (hour + 1) % every == 0
     return bool(batch.record) or hours % every != 0
-
-
-def _truth_path(options: dict[str, Any], seed: int) -> Path | None:
-    """Where the truth goes; a dry run writes none that nobody asked for."""
-    wanted: Path | None = options["verita"]
-    if wanted is None and not options["dry_run"]:
-        return Path(settings.DATA_DIR) / f"simulazione-{seed}.jsonl"
-    return wanted
 
 
 # --- Arguments ----------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -31,37 +32,27 @@ class Command(PortalCommand):
             "db": databases,
         }
         if databases[health.POSTGRESQL]:
-            report |= _report(mysql=databases["mysql"])
+            report |= {
+                "staging": status.staging(),
+                "worker": status.worker(),
+                "prossime": status.next_runs(),
+                "anomalie_oggi": UNKNOWN,
+                "ordini_aperti": UNKNOWN,
+                "esecuzioni": [
+                    as_json(run) for run in EsecuzioneEtl.objects.order_by("-pk")[:RUNS_SHOWN]
+                ],
+            }
+            if databases["mysql"]:
+                now = datetime.now(PLANT_TIME_ZONE)
+                today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+                anomalies = AnomaliaOperazione.objects.filter(creata_il__gte=today)
+                waiting = Ordine.objects.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False)
+                with suppress(DatabaseError):
+                    report["anomalie_oggi"] = anomalies.count()
+                    report["ordini_aperti"] = waiting.count()
         self.tell(report, _in_words(report))
         if problems:
             self.fail()
-
-
-def _report(*, mysql: bool) -> dict[str, Any]:
-    latest = EsecuzioneEtl.objects.order_by("-pk")[:RUNS_SHOWN]
-    return {
-        "staging": status.staging(),
-        "worker": status.worker(),
-        "prossime": status.next_runs(),
-        "anomalie_oggi": _anomalies_today() if mysql else UNKNOWN,
-        "ordini_aperti": _open_orders() if mysql else UNKNOWN,
-        "esecuzioni": [as_json(run) for run in latest],
-    }
-
-
-def _anomalies_today() -> int:
-    midnight = datetime.now(PLANT_TIME_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        return AnomaliaOperazione.objects.filter(creata_il__gte=midnight).count()
-    except DatabaseError:
-        return UNKNOWN
-
-
-def _open_orders() -> int:
-    try:
-        return Ordine.objects.filter(stato=Ordine.Stato.IN_ATTESA, fittizio=False).count()
-    except DatabaseError:
-        return UNKNOWN
 
 
 # --- In words -------------------------------------------------------------------------------
@@ -70,36 +61,30 @@ def _open_orders() -> int:
 def _in_words(report: dict[str, Any]) -> Iterator[str]:
     yield f"Portale ETL {status.VERSION}, {timezone.localtime():%d/%m/%Y %H:%M}"
     answers = {True: "risponde", False: "NON risponde"}
-    pairs = [f"{name} {answers[there]}" for name, there in report["db"].items()]
-    yield _line("Database", ", ".join(pairs))
+    lines = {
+        "Database": ", ".join(f"{name} {answers[there]}" for name, there in report["db"].items())
+    }
     if "staging" in report:
-        yield from _flow_in_words(report)
-    told = [f"{each['messaggio']} (dal {_time(each['da'])})" for each in report["problemi"]]
-    yield _line("Problemi", "\n                 ".join(told) or "nessuno")
-
-
-def _flow_in_words(report: dict[str, Any]) -> Iterator[str]:
-    beat = report["worker"]["ultimo_battito"]
-    yield _line("Worker", f"vivo, ultimo battito {_time(beat)}" if beat else "FERMO")
-    staging = report["staging"]
-    yield _line(
-        "Record",
-        f"{staging['pending']} in attesa (il più vecchio da {staging['oldest_pending_s'] // 60} "
-        f"minuti), {staging['processed_24h']} trasferiti nelle ultime 24 ore, "
-        f"{staging['error']} in errore",
-    )
-    yield _line("Anomalie oggi", _count(report["anomalie_oggi"]))
-    yield _line("Ordini aperti", _count(report["ordini_aperti"]))
-    soon = [f"{name} {_time(moment)}" for name, moment in report["prossime"].items()]
-    yield _line("Prossimi lavori", ", ".join(soon) or "nessuno")
-    yield "Ultime esecuzioni"
-    for run in report["esecuzioni"]:
+        beat, staging = report["worker"]["ultimo_battito"], report["staging"]
+        soon = [f"{name} {_time(moment)}" for name, moment in report["prossime"].items()]
+        lines |= {
+            "Worker": f"vivo, ultimo battito {_time(beat)}" if beat else "FERMO",
+            "Record": f"{staging['pending']} in attesa (il più vecchio da "
+            f"{staging['oldest_pending_s'] // 60} minuti), {staging['processed_24h']} trasferiti "
+            f"nelle ultime 24 ore, {staging['error']} in errore",
+            "Anomalie oggi": _count(report["anomalie_oggi"]),
+            "Ordini aperti": _count(report["ordini_aperti"]),
+            "Prossimi lavori": ", ".join(soon) or "nessuno",
+        }
+    yield from (f"{name:<16} {told}" for name, told in lines.items())
+    if "staging" in report:
+        yield "Ultime esecuzioni"
+    for run in report.get("esecuzioni", []):
         began = _time(run["iniziata_il"]) if run["iniziata_il"] else "mai"
         yield f"  {run['id']:>6} {run['tipo']:<9} {run['stato']:<10} {began}  {run['messaggio']}"
-
-
-def _line(name: str, told: str) -> str:
-    return f"{name:<16} {told}"
+    told = [f"{each['messaggio']} (dal {_time(each['da'])})" for each in report["problemi"]]
+    problems = "\n                 ".join(told) or "nessuno"
+    yield f"{'Problemi':<16} {problems}"
 
 
 def _count(number: int) -> str:

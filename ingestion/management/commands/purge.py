@@ -23,9 +23,9 @@ class Command(RunCommand):
             )
             return
 
-        def old() -> int:
-            return purge.preview(jobs.purge_options()).record
-
-        run = self.run_now(jobs.PURGE, self.progress_of("record", "record", old))
+        progress = self.progress_of(
+            "record", "record", lambda: purge.preview(jobs.purge_options()).record
+        )
+        run = self.run_now(jobs.PURGE, progress)
         report = {**as_json(run), **asdict(purge.PurgeTally()), **run.dettagli}
-        self.tell_run(run, report, f"Esecuzione {run.pk}: {run.stato}. {run.messaggio}")
+        self.tell_run(run, report)

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -8,7 +7,6 @@ from etlportal.management.base import positive
 from ingestion import jobs
 from ingestion.management.run_command import RunCommand
 from ingestion.models import RawOperazione
-from ingestion.runs.lease import RowTally
 from ingestion.runs.listing import as_json
 from ingestion.transfer import pipeline
 from production.models import Anomalia
@@ -25,7 +23,14 @@ class Command(RunCommand):
         limit = options["limit"]
         if options["dry_run"]:
             tally, kinds = pipeline.preview(jobs.transfer_options(limit))
-            self.tell({**asdict(tally), "per_tipo": kinds}, _preview_in_words(tally, kinds))
+            names = dict(Anomalia.objects.values_list("pk", "tipo_anomalia"))
+            words = [
+                f"Prova: {tally.letti} record letti, {tally.caricati} da caricare, "
+                f"{tally.gia_presenti} già presenti, {tally.in_errore} da rifiutare, "
+                f"{tally.anomalie} anomalie.",
+                *(f"{count:8d}  {k:3d} {names.get(k, '')}" for k, count in kinds.most_common()),
+            ]
+            self.tell({**asdict(tally), "per_tipo": kinds}, words)
             return
 
         def waiting() -> int:
@@ -35,24 +40,10 @@ class Command(RunCommand):
         work = pipeline.Transfer(jobs.transfer_options(limit))
         run = self.run_now(jobs.TRANSFER, self.progress_of("letti", "record", waiting), work)
         report = as_json(run)
-        self.tell_run(run, report, _in_words(report))
-
-
-def _preview_in_words(tally: RowTally, kinds: Any) -> Iterator[str]:
-    yield (
-        f"Prova: {tally.letti} record letti, {tally.caricati} da caricare, "
-        f"{tally.gia_presenti} già presenti, {tally.in_errore} da rifiutare, "
-        f"{tally.anomalie} anomalie."
-    )
-    names = dict(Anomalia.objects.values_list("pk", "tipo_anomalia"))
-    for number, count in kinds.most_common():
-        yield f"{count:8d}  {number:3d} {names.get(number, '')}"
-
-
-def _in_words(run: dict[str, Any]) -> str:
-    return (
-        f"Esecuzione {run['id']}: {run['stato']}. {run['messaggio']}\n"
-        f"letti {run['letti']}, caricati {run['caricati']}, già presenti {run['gia_presenti']}, "
-        f"in errore {run['in_errore']}, rimanenti {run['rimanenti']}, "
-        f"anomalie {run['anomalie']}, {run['durata_s']} s"
-    )
+        self.tell_run(
+            run,
+            report,
+            f"letti {run.letti}, caricati {run.caricati}, già presenti {run.gia_presenti}, "
+            f"in errore {run.in_errore}, rimanenti {run.rimanenti}, "
+            f"anomalie {run.anomalie}, {report['durata_s']} s",
+        )

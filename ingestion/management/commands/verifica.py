@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from typing import Any
 
 from etlportal.management.base import PortalCommand
@@ -15,14 +14,11 @@ class Command(PortalCommand):
         found = {name: list(check()) for name, check in INVARIANTS.items()}
         well = not any(found.values())
         told = [problem._asdict() for problems in found.values() for problem in problems]
-        self.tell({"ok": well, "problemi": told}, _in_words(found))
+        words = []
+        for name, problems in found.items():
+            words.append(f"{name}: {len(problems) or 'bene'}")
+            words += [f"  {each.soggetto}: {each.messaggio}" for each in problems[:SHOWN]]
+        words.append("Tutto bene." if well else "Ci sono problemi.")
+        self.tell({"ok": well, "problemi": told}, words)
         if not well:
             self.fail()
-
-
-def _in_words(found: dict[str, list[Any]]) -> Iterator[str]:
-    for name, problems in found.items():
-        yield f"{name}: {len(problems) or 'bene'}"
-        for problem in problems[:SHOWN]:
-            yield f"  {problem.soggetto}: {problem.messaggio}"
-    yield "Ci sono problemi." if any(found.values()) else "Tutto bene."

@@ -26,7 +26,13 @@ class Command(RunCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verifica"]:
-            self._verify()
+            problems = [problem for check in invariants.CHECKS for problem in check()]
+            words = [f"{problem.soggetto}: {problem.messaggio}" for problem in problems]
+            words.append("Ci sono differenze." if problems else "Tutto quadra.")
+            told = [problem._asdict() for problem in problems]
+            self.tell({"ok": not problems, "problemi": told}, words)
+            if problems:
+                self.fail()
         elif options["dry_run"]:
             tally = preview(jobs.counting_options())
             self.tell(
@@ -36,26 +42,14 @@ class Command(RunCommand):
                 f"{tally.anomalie} anomalie.",
             )
         else:
-            self._update()
-
-    def _update(self) -> None:
-        waiting = Operazione.objects.filter(da_contare=True).count
-        run = self.run_now(jobs.COUNTING, self.progress_of("letti", "operazioni", waiting))
-        nothing = CountingTally().columns()["dettagli"]  # for a run that another took over
-        report = {**as_json(run), **nothing, **run.dettagli}
-        self.tell_run(
-            run,
-            report,
-            f"Esecuzione {run.pk}: {run.stato}. {run.messaggio}\n"
-            f"righe aggiornate {report['righe_aggiornate']}, pezzi attribuiti "
-            f"{report['pezzi_attribuiti']}, sovrapproduzione {report['sovrapproduzione']}, "
-            f"ordini completati {report['ordini_completati']}",
-        )
-
-    def _verify(self) -> None:
-        problems = [problem for check in invariants.CHECKS for problem in check()]
-        words = [f"{problem.soggetto}: {problem.messaggio}" for problem in problems]
-        words.append("Ci sono differenze." if problems else "Tutto quadra.")
-        self.tell({"ok": not problems, "problemi": [each._asdict() for each in problems]}, words)
-        if problems:
-            self.fail()
+            waiting = Operazione.objects.filter(da_contare=True).count
+            run = self.run_now(jobs.COUNTING, self.progress_of("letti", "operazioni", waiting))
+            nothing = CountingTally().columns()["dettagli"]  # for a run that another took over
+            report = {**as_json(run), **nothing, **run.dettagli}
+            self.tell_run(
+                run,
+                report,
+                f"righe aggiornate {report['righe_aggiornate']}, pezzi attribuiti "
+                f"{report['pezzi_attribuiti']}, sovrapproduzione {report['sovrapproduzione']}, "
+                f"ordini completati {report['ordini_completati']}",
+            )
