@@ -86,8 +86,28 @@ class FaultSchedule:
     """When what happens: drawn once, before the first record."""
 
     def __init__(self, rng: random.Random, rates: Rates, hours: int) -> None:
-        self.episodes = list(_episodes(rng, rates, hours))
-        self._single = dict(_single_faults(rng, rates, hours))
+        cycles = hours * CYCLES_PER_HOUR
+        self.episodes: list[Episode] = []
+        for guasto, a_day, lasting, reach in (
+            (DERIVA, rates.deriva, DERIVA_CYCLES, DERIVA_REACH),
+            (SALTO, rates.salto, SALTO_CYCLES, SALTO_REACH),
+            (SENSORE, rates.bloccato, STUCK_CYCLES, (0.0, 0.0)),
+        ):
+            for _ in range(_at_least_one(a_day * hours / 24)):
+                length = min(rng.randint(*lasting), cycles)
+                first, sign = rng.randint(0, cycles - length), rng.choice((-1, 1))
+                campo = rng.choice((PESO, TEMPERATURA))
+                distance = sign * rng.uniform(*reach)
+                self.episodes.append(Episode(guasto, campo, first, first + length - 1, distance))
+        records = range(cycles * 2)
+        wanted = [
+            guasto
+            for guasto in (SENSORE, DUPLICATI, RITARDI, CODICI)
+            for _ in range(_at_least_one(getattr(rates, guasto) * len(records)))
+        ]
+        # No record has two of these.
+        numbers = rng.sample(records, min(len(wanted), len(records)))
+        self._single = dict(zip(numbers, wanted, strict=False))
 
     def of_record(self, number: int) -> str | None:
         """The fault of the record with this number, if it has one of its own."""
@@ -95,31 +115,6 @@ class FaultSchedule:
 
     def of_cycle(self, cycle: int) -> Iterator[Episode]:
         return (episode for episode in self.episodes if episode.first <= cycle <= episode.last)
-
-
-def _episodes(rng: random.Random, rates: Rates, hours: int) -> Iterator[Episode]:
-    for guasto, a_day, lasting, reach in (
-        (DERIVA, rates.deriva, DERIVA_CYCLES, DERIVA_REACH),
-        (SALTO, rates.salto, SALTO_CYCLES, SALTO_REACH),
-        (SENSORE, rates.bloccato, STUCK_CYCLES, (0.0, 0.0)),
-    ):
-        for _ in range(_at_least_one(a_day * hours / 24)):
-            cycles = min(rng.randint(*lasting), hours * CYCLES_PER_HOUR)
-            first = rng.randint(0, hours * CYCLES_PER_HOUR - cycles)
-            last, sign = first + cycles - 1, rng.choice((-1, 1))
-            campo = rng.choice((PESO, TEMPERATURA))
-            yield Episode(guasto, campo, first, last, sign * rng.uniform(*reach))
-
-
-def _single_faults(rng: random.Random, rates: Rates, hours: int) -> Iterator[tuple[int, str]]:
-    """Record numbers and their fault; no record has two of these."""
-    records = hours * CYCLES_PER_HOUR * 2
-    wanted = [
-        guasto
-        for guasto in (SENSORE, DUPLICATI, RITARDI, CODICI)
-        for _ in range(_at_least_one(getattr(rates, guasto) * records))
-    ]
-    return zip(rng.sample(range(records), min(len(wanted), records)), wanted, strict=False)
 
 
 def _at_least_one(count: float) -> int:

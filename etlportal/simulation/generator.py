@@ -11,31 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from etlportal.simulation import faults
+from etlportal.simulation import faults, truth, work
 from etlportal.simulation.faults import PESO, SCENARI, TEMPERATURA, Episode, FaultSchedule, Record
 from etlportal.simulation.plant import SimulatedPlant, take_temperature, weigh
-from etlportal.simulation.truth import (
-    Fault,
-    Injection,
-    anomalies_of,
-    as_line,
-    body_of,
-    fault_lines,
-    fingerprint,
-)
-from etlportal.simulation.work import (
-    CNC,
-    CYCLE,
-    CYCLES_PER_HOUR,
-    FORGIATURA,
-    SimulatedOrder,
-    WaitingLine,
-    WorkItem,
-    Workshop,
-    first_number,
-    place_orders,
-    unknown_number,
-)
+from etlportal.simulation.truth import Fault, Injection
+from etlportal.simulation.work import CYCLES_PER_HOUR, WorkItem
 
 STOPPED_SHARE = 0.08
 RATES = (1, 3)  # pieces/hour of a machine that runs
@@ -75,8 +55,8 @@ class Batch(NamedTuple):
 def batch_lines(batch: Batch) -> Iterator[str]:
     """The batch's lines of the truth file."""
     if batch.record:
-        yield as_line({"invio": batch.invio, "record": len(batch.record)})
-        yield from map(as_line, batch.guasti)
+        yield truth.as_line({"invio": batch.invio, "record": len(batch.record)})
+        yield from map(truth.as_line, batch.guasti)
 
 
 class Simulation:
@@ -87,12 +67,12 @@ class Simulation:
         self.settings = settings
         self._begin = settings.inizio.astimezone(UTC)  # adding hours to a local time may be wrong
         orders = self._stream("ordini")
-        self.ordini = place_orders(
+        self.ordini = work.place_orders(
             orders, plant, self._begin, settings.ore, settings.seme, settings.ordini
         )
         self._measures = self._stream("misure")
         self._faults = self._stream("guasti")
-        self._workshop = Workshop(plant, self._stream("lavoro"))
+        self._workshop = work.Workshop(plant, self._stream("lavoro"))
         self._schedule = FaultSchedule(self._faults, SCENARI[settings.scenario], settings.ore)
         self._held: list[tuple[int, Entry]] = []
         self._readings: dict[Episode, float] = {}
@@ -102,13 +82,14 @@ class Simulation:
         """Chance of its own for each part: a fault more changes no measure and no order."""
         return random.Random(f"{self.settings.seme} {name}")  # noqa: S311 - not secret
 
-    def orders_of(self, hour: int) -> list[SimulatedOrder]:
+    def orders_of(self, hour: int) -> list[work.SimulatedOrder]:
         """The orders that come in within this hour."""
         return [order for order in self.ordini if order.ora == hour]
 
-    def hour(self, hour: int, waiting: Iterable[WaitingLine] = ()) -> Batch:
+    def hour(self, hour: int, waiting: Iterable[work.WaitingLine] = ()) -> Batch:
         """What is sent when this hour ends; ``waiting``: lines of other orders, oldest first."""
-        own = range(first_number(self.settings.seme), unknown_number(self.settings.seme) + 1)
+        seed = self.settings.seme
+        own = range(work.first_number(seed), work.unknown_number(seed) + 1)
         self._workshop.take_waiting(line for line in waiting if line.id_ordine not in own)
         for order in self.orders_of(hour):
             self._workshop.take_order(order)
@@ -129,25 +110,32 @@ class Simulation:
 
     def _batch(self, entries: list[Entry]) -> Batch:
         records = [entry.record for entry in entries]
-        body = body_of(records) if records else b""
-        invio = fingerprint(body)
-        unknown = unknown_number(self.settings.seme)
+        body = truth.body_of(records) if records else b""
+        invio = truth.fingerprint(body)
+        unknown = work.unknown_number(self.settings.seme)
         lines: list[Fault] = []
         for indice, (record, marks) in enumerate(entries):
-            wrong = anomalies_of(record, marks, self.plant, unknown)
-            lines += fault_lines(invio, indice, record, marks, wrong)
+            wrong = truth.anomalies_of(record, marks, self.plant, unknown)
+            lines += truth.fault_lines(invio, indice, record, marks, wrong)
         return Batch(body, records, invio, lines)
 
     # --- Records --------------------------------------------------------------------------
 
     def _forge(self, cycle: int, fault: str | None) -> Entry:
         job = self._workshop.next_to_forge()
-        record = self._common(job, cycle, FORGIATURA, self.plant.forge)
+        record = self._common(job, cycle, work.FORGIATURA, self.plant.forge)
         record[PESO] = round(weigh(self._measures, job.pezzo), 3)
         record[TEMPERATURA] = round(take_temperature(self._measures, job.pezzo), 1)
         # Of each measure the episode that began last.
         episodes = {episode.campo: episode for episode in self._schedule.of_cycle(cycle)}
-        marks = [self._go_astray(one, cycle, record, job) for one in episodes.values()]
+        marks = []
+        for campo, episode in episodes.items():
+            if episode.guasto == faults.SENSORE:  # stuck at what it read first
+                reading = self._readings.setdefault(episode, record[campo])
+            else:
+                reading = record[campo] + episode.shift(cycle, job.pezzo)
+            record[campo] = round(reading, 3 if campo == PESO else 1)
+            marks.append(Injection(episode.guasto, campo))
         entry = self._spoil(record, marks, fault)
         if _names(job, record):
             job.forgiati += _times(fault)
@@ -155,7 +143,7 @@ class Simulation:
 
     def _machine(self, cycle: int, fault: str | None) -> Entry:
         job = self._workshop.next_to_machine()
-        record = self._common(job, cycle, CNC, self.plant.cnc)
+        record = self._common(job, cycle, work.CNC, self.plant.cnc)
         stopped = bool(self.plant.fermi) and self._measures.random() < STOPPED_SHARE
         rate = 0 if stopped else self._measures.randint(*RATES)
         record["numero_pezzi_ora"] = rate
@@ -168,28 +156,19 @@ class Simulation:
         return entry
 
     def _common(self, job: WorkItem, cycle: int, tipo: str, machines: Iterable[str]) -> Record:
-        begin = self._begin + cycle * CYCLE
-        shift = cycle // SHIFT_CYCLES + (tipo == CNC)
+        begin = self._begin + cycle * work.CYCLE
+        shift = cycle // SHIFT_CYCLES + (tipo == work.CNC)
         return {
             "id_ordine": job.ordine,
             "codice_pezzo": job.pezzo.codice,
             "codice_macchinario": self._measures.choice(list(machines)),
             "codice_operatore": self.plant.operatori[shift % len(self.plant.operatori)],
             "timestamp_inizio": _iso(begin),
-            "timestamp_fine": _iso(begin + CYCLE),
+            "timestamp_fine": _iso(begin + work.CYCLE),
             "tipo_operazione": tipo,
         }
 
     # --- Faults ---------------------------------------------------------------------------
-
-    def _go_astray(self, episode: Episode, cycle: int, record: Record, job: WorkItem) -> Injection:
-        decimals = 3 if episode.campo == PESO else 1
-        if episode.guasto == faults.SENSORE:  # stuck at what it read first
-            reading = self._readings.setdefault(episode, record[episode.campo])
-        else:
-            reading = record[episode.campo] + episode.shift(cycle, job.pezzo)
-        record[episode.campo] = round(reading, decimals)
-        return Injection(episode.guasto, episode.campo)
 
     def _spoil(self, record: Record, marks: list[Injection], fault: str | None) -> Entry:
         """The record's own fault, if it has one, done to it."""

@@ -62,18 +62,14 @@ class Report:
         self._jobs += now
         self._completed += completed
         arrived = sum(order.ora <= hour for order in self._simulation.ordini)
+        wanted = self._simulation.settings
+        end = wanted.inizio + timedelta(hours=min(hour + 1, wanted.ore))  # of the simulated hour
         return (
-            f"{self._clock(hour)}  ordini arrivati {arrived}, "
+            f"{end.astimezone(PLANT_TIME_ZONE):%d/%m %H:%M}  ordini arrivati {arrived}, "
             f"record trasferiti {now['trasferiti']}, anomalie {now['anomalie']}, "
             f"pezzi agli ordini {now['pezzi_attribuiti']}, "
             f"ordini completati: {', '.join(map(str, completed)) or 'nessuno'}"
         )
-
-    def _clock(self, hour: int) -> str:
-        """Plant time at the end of a simulated hour."""
-        wanted = self._simulation.settings
-        end = wanted.inizio + timedelta(hours=min(hour + 1, wanted.ore))
-        return f"{end.astimezone(PLANT_TIME_ZONE):%d/%m %H:%M}"
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from etlportal.simulation.faults import CODES, PESO, RUMORE, TEMPERATURA, UNKNOWN_STOP, Record
-from etlportal.simulation.plant import SimulatedPlant
+from etlportal.simulation.plant import NO_LIMITS, SimulatedPlant
 from etlportal.simulation.work import FORGIATURA
 from production.catalogue import AnomaliaId
 
@@ -61,8 +61,14 @@ def anomalies_of(
     record: Record, marks: Iterable[Injection], plant: SimulatedPlant, unknown_order: int
 ) -> dict[str, int]:
     """The kind of anomaly that each wrong field of a simulated record must cause."""
-    is_forging = record["tipo_operazione"] == FORGIATURA
-    wrong = _of_measures(record, plant) if is_forging else _of_machining(record, plant)
+    wrong: dict[str, int] = {}
+    if record["tipo_operazione"] == FORGIATURA:
+        wrong = _of_measures(record, plant)
+    else:
+        if not 0 <= record["numero_pezzi_ora"] <= plant.limiti.pezzi_ora_max:
+            wrong["numero_pezzi_ora"] = AnomaliaId.PEZZI_ORA_NON_VALIDI
+        if record["tipo_fermo"] == UNKNOWN_STOP:
+            wrong["tipo_fermo"] = AnomaliaId.TIPO_FERMO_SCONOSCIUTO
     spoiled = {mark.campo for mark in marks}
     for campo in CODES:
         if campo in spoiled:
@@ -73,41 +79,28 @@ def anomalies_of(
 
 
 def _of_measures(record: Record, plant: SimulatedPlant) -> dict[str, int]:
-    limits = plant.limiti
+    limits, kinds = plant.limiti, AnomaliaId
     piece = plant.piece_by_code().get(record["codice_pezzo"])
+    own = piece.limiti if piece else NO_LIMITS
+    kinds_of_temperature = (kinds.TEMPERATURA_NON_VALIDA, kinds.TEMPERATURA_FUORI_SPECIFICA)
     wrong: dict[str, int] = {}
-    weight, temperature = _number(record[PESO]), _number(record[TEMPERATURA])
-    if weight is None or not 0 < weight <= limits.peso_max:
-        wrong[PESO] = AnomaliaId.PESO_NON_VALIDO
-    elif piece and _outside(weight, piece.limiti.peso_min, piece.limiti.peso_max):
-        wrong[PESO] = AnomaliaId.PESO_FUORI_SPECIFICA
-    if temperature is None or not limits.temperatura_min <= temperature <= limits.temperatura_max:
-        wrong[TEMPERATURA] = AnomaliaId.TEMPERATURA_NON_VALIDA
-    elif piece and _outside(
-        temperature, piece.limiti.temperatura_min, piece.limiti.temperatura_max
+    for campo, low, high, (implausible, outside) in (
+        (PESO, own.peso_min, own.peso_max, (kinds.PESO_NON_VALIDO, kinds.PESO_FUORI_SPECIFICA)),
+        (TEMPERATURA, own.temperatura_min, own.temperatura_max, kinds_of_temperature),
     ):
-        wrong[TEMPERATURA] = AnomaliaId.TEMPERATURA_FUORI_SPECIFICA
+        try:
+            value = Decimal(str(record[campo]))
+        except InvalidOperation:
+            wrong[campo] = implausible
+            continue
+        is_plausible = limits.temperatura_min <= value <= limits.temperatura_max
+        if campo == PESO:
+            is_plausible = 0 < value <= limits.peso_max
+        if not is_plausible:
+            wrong[campo] = implausible
+        elif (low is not None and value < low) or (high is not None and value > high):
+            wrong[campo] = outside
     return wrong
-
-
-def _of_machining(record: Record, plant: SimulatedPlant) -> dict[str, int]:
-    wrong: dict[str, int] = {}
-    if not 0 <= record["numero_pezzi_ora"] <= plant.limiti.pezzi_ora_max:
-        wrong["numero_pezzi_ora"] = AnomaliaId.PEZZI_ORA_NON_VALIDI
-    if record["tipo_fermo"] == UNKNOWN_STOP:
-        wrong["tipo_fermo"] = AnomaliaId.TIPO_FERMO_SCONOSCIUTO
-    return wrong
-
-
-def _number(value: Any) -> Decimal | None:
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return None
-
-
-def _outside(value: Decimal, low: Decimal | None, high: Decimal | None) -> bool:
-    return (low is not None and value < low) or (high is not None and value > high)
 
 
 def fault_lines(
