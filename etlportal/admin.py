@@ -71,11 +71,8 @@ class ChiaveApiAdmin(FastListAdmin):
     def state(self, row: ChiaveApi) -> SafeString:
         if row.revocata_il:
             return badge("error", _("Revocata"))
-        return (
-            badge("ok", _("Valida"))
-            if row.is_alive(timezone.now())
-            else badge("waiting", _("Scaduta"))
-        )
+        alive = row.is_alive(timezone.now())
+        return badge("ok", _("Valida")) if alive else badge("waiting", _("Scaduta"))
 
     def has_change_permission(self, request: HttpRequest, obj: ChiaveApi | None = None) -> bool:
         return obj is None and super().has_change_permission(request, obj)
@@ -83,17 +80,11 @@ class ChiaveApiAdmin(FastListAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: ChiaveApi | None = None) -> bool:
         return False
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
-        return super().changeform_view(
-            request, object_id, form_url, (extra_context or {}) | one_button
-        )
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def log_addition(self, request: HttpRequest, obj: ChiaveApi, message: Any) -> Any:
         """Nothing: the making of a key writes its own entry in the audit trail."""
@@ -111,12 +102,8 @@ class ChiaveApiAdmin(FastListAdmin):
         self, request: HttpRequest, obj: ChiaveApi, post_url_continue: str | None = None
     ) -> HttpResponse:
         """The key's text, shown here and never again: so no redirect."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Chiave creata"),
-            "opts": self.opts,
-            "key": obj,
-        }
+        context = self.admin_site.each_context(request)
+        context |= {"title": _("Chiave creata"), "opts": self.opts, "key": obj}
         return TemplateResponse(request, "admin/etlportal/chiaveapi/created.html", context)
 
     @admin.action(description=_("Revoca le chiavi scelte"), permissions=["change"])

@@ -4,7 +4,7 @@ The first of them run with ``manage.py check`` and whenever the web or the worke
 that ask a server with ``manage.py check --database production`` and ``migrate``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,12 +15,8 @@ MIN_KEY_LENGTH = 20
 MIN_SECRET_LENGTH = 32
 # Words of examples: whoever reads the documentation knows a secret that holds one.
 PLACEHOLDERS = (
-    "django-insecure",
-    "solo-per-le-prove",
-    "changeme",
-    "cambiami",
-    "example",
-    "esempio",
+    *("django-insecure", "solo-per-le-prove", "changeme"),
+    *("cambiami", "example", "esempio"),
 )
 SECRETS = ("SECRET_KEY", "API_KEY", "API_KEY_PEPPER")
 STRICT_MODES = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}
@@ -46,13 +42,9 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
         return []
     errors: list[CheckMessage] = []
     if settings.DEBUG:
-        errors.append(
-            Error(
-                "DEBUG è acceso: mostrerebbe a chiunque codice e impostazioni.",
-                hint="Togliere DEBUG dall'ambiente, o provare senza https con HTTPS=no.",
-                id="etlportal.E005",
-            )
-        )
+        told = "DEBUG è acceso: mostrerebbe a chiunque codice e impostazioni."
+        hint = "Togliere DEBUG dall'ambiente, o provare senza https con HTTPS=no."
+        errors.append(Error(told, hint=hint, id="etlportal.E005"))
     errors += [
         Error(
             f"{name} è un valore di esempio, che tutti conoscono.",
@@ -72,13 +64,9 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
         if len(getattr(settings, name)) < MIN_SECRET_LENGTH
     ]
     if "*" in settings.ALLOWED_HOSTS:
-        errors.append(
-            Error(
-                "ALLOWED_HOSTS vale *: chi chiama sceglierebbe l'indirizzo che gli viene dato.",
-                hint="Indicare i nomi con cui il portale è raggiunto.",
-                id="etlportal.E008",
-            )
-        )
+        told = "ALLOWED_HOSTS vale *: chi chiama sceglierebbe l'indirizzo che gli viene dato."
+        hint = "Indicare i nomi con cui il portale è raggiunto."
+        errors.append(Error(told, hint=hint, id="etlportal.E008"))
     return errors
 
 
@@ -87,37 +75,24 @@ def check_mysql(databases: Sequence[str] | None = None, **kwargs: Any) -> list[C
     """A lax MySQL truncates and clamps in silence; another charset loses characters."""
     errors: list[CheckMessage] = []
     for alias in databases or ():
-        if connections[alias].vendor == "mysql":
-            try:
-                errors += _lax(alias)
-            except OperationalError:
-                errors.append(
-                    Error(
-                        f"Il database MySQL «{alias}» non risponde.",
-                        hint="Controllare PRODUCTION_DATABASE_URL, e che il server sia acceso.",
-                        id="etlportal.E004",
-                    )
-                )
+        if connections[alias].vendor != "mysql":
+            continue
+        told = f"Il database MySQL «{alias}»"
+        try:
+            with connections[alias].cursor() as cursor:
+                charset_names = "@@character_set_database, @@character_set_connection"
+                cursor.execute(f"SELECT @@SESSION.sql_mode, {charset_names}")
+                modes, *charsets = cursor.fetchone()
+        except OperationalError:
+            hint = "Controllare PRODUCTION_DATABASE_URL, e che il server sia acceso."
+            errors.append(Error(f"{told} non risponde.", hint=hint, id="etlportal.E004"))
+            continue
+        if not STRICT_MODES & set(modes.split(",")):
+            lax = "non è in modalità stretta: accetterebbe valori troncati senza dirlo."
+            hint = "Aggiungere STRICT_TRANS_TABLES a sql_mode nella configurazione del server."
+            errors.append(Error(f"{told} {lax}", hint=hint, id="etlportal.E002"))
+        if set(charsets) != {"utf8mb4"}:
+            used = f"usa il set di caratteri {', '.join(sorted(set(charsets)))}: serve utf8mb4."
+            hint = "ALTER DATABASE … CHARACTER SET utf8mb4;"
+            errors.append(Error(f"{told} {used}", hint=hint, id="etlportal.E003"))
     return errors
-
-
-def _lax(alias: str) -> Iterator[CheckMessage]:
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT @@SESSION.sql_mode, @@character_set_database, @@character_set_connection"
-        )
-        modes, *charsets = cursor.fetchone()
-    if not STRICT_MODES & set(modes.split(",")):
-        yield Error(
-            f"Il database MySQL «{alias}» non è in modalità stretta: accetterebbe valori "
-            "troncati senza dirlo.",
-            hint="Aggiungere STRICT_TRANS_TABLES a sql_mode nella configurazione del server.",
-            id="etlportal.E002",
-        )
-    if set(charsets) != {"utf8mb4"}:
-        yield Error(
-            f"Il database MySQL «{alias}» usa il set di caratteri "
-            f"{', '.join(sorted(set(charsets)))}: serve utf8mb4.",
-            hint="ALTER DATABASE … CHARACTER SET utf8mb4;",
-            id="etlportal.E003",
-        )

@@ -63,14 +63,11 @@ def grant(apps: Any, schema_editor: Any = None) -> None:
     """
     for config in installed.get_app_configs():
         create_permissions(config, verbosity=0, using="default")
-    permissions = {
-        f"{permission.content_type.app_label}.{permission.codename}": permission
-        for permission in apps.get_model("auth", "Permission").objects.select_related(
-            "content_type"
-        )
-    }
+    labels = ("content_type__app_label", "codename", "pk")
+    rows = apps.get_model("auth", "Permission").objects.values_list(*labels)
+    permissions = {f"{app}.{codename}": pk for app, codename, pk in rows}
     for name, wanted in ROLES.items():
         if unknown := wanted - permissions.keys():
             raise LookupError(f"no such permissions: {sorted(unknown)}")
         group, _ = apps.get_model("auth", "Group").objects.get_or_create(name=name)
-        group.permissions.set([permissions[label].pk for label in wanted])
+        group.permissions.set([permissions[label] for label in wanted])

@@ -48,7 +48,13 @@ def definition(scheme: str, host: str) -> Node:
 def _operation(operation: Node) -> Node:
     said = operation | operation["x-connector"]
     parameters = [target(each) for each in operation.get("parameters", [])]
-    shown = [_parameter(each) for each in parameters if "x-ms-visibility" in each]
+    shown = [
+        # A parameter has its type beside its name, where OpenAPI 3 has a schema.
+        {"name": each["name"], "in": each["in"], "required": False}
+        | _schema({**each["schema"], **each})
+        for each in parameters
+        if "x-ms-visibility" in each
+    ]
     if "requestBody" in operation:
         shown.append({"required": True, **target(operation["requestBody"])["x-connector"]})
     success = target(said["responses"]["200"])
@@ -62,12 +68,6 @@ def _operation(operation: Node) -> Node:
             "default": {"description": "Operazione non riuscita."},
         },
     }
-
-
-def _parameter(parameter: Node) -> Node:
-    """A parameter has its type beside its name, where OpenAPI 3 has a schema."""
-    schema = _schema({**parameter["schema"], **parameter})
-    return {"name": parameter["name"], "in": parameter["in"], "required": False, **schema}
 
 
 def _schema(node: Node) -> Node:

@@ -108,12 +108,8 @@ def _totals_table(strips: Sequence[MachineStrip]) -> Table:
 
 
 def _events_table(strips: Sequence[MachineStrip], window: Window) -> Table:
-    events = [
-        (part, strip)
-        for strip in strips
-        for part in strip.segments
-        if part.state in (State.STOPPED, State.ANOMALOUS)
-    ]
+    worth = (State.STOPPED, State.ANOMALOUS)
+    events = [(part, one) for one in strips for part in one.segments if part.state in worth]
     events.sort(key=lambda event: event[0].start, reverse=True)
     more = max(0, len(events) - MOST_EVENTS)
     moment = window.day_and_clock
@@ -164,15 +160,9 @@ def hours_drawing(pieces: Sequence[Fraction], window: Window) -> Plot:
             plot.text("tick", middle, BARS_HEIGHT - 5, f"{hour:02}", anchor="middle")
         if made:
             in_course = window.slots[i] <= window.until < window.slots[i + 1]
-            plot.rect(
-                "bar-part" if in_course else "bar",
-                x(i) + 1.5,
-                y(made),
-                step - 3,
-                y(0) - y(made),
-                title=f"{_hour(window, i)}: {told}",
-                pattern="bar-part" if in_course else "",
-            )
+            kind, pattern = ("bar-part", "bar-part") if in_course else ("bar", "")
+            box = x(i) + 1.5, y(made), step - 3, y(0) - y(made)
+            plot.rect(kind, *box, title=f"{_hour(window, i)}: {told}", pattern=pattern)
             if len(told) * 5.5 <= step:
                 plot.text("value", middle, y(made) - BASELINE, told, anchor="middle")
     return plot
@@ -241,16 +231,10 @@ def stops_chart(stops: Sequence[StopCount] | None, title: str, url: str) -> Char
     timed = [stop for stop in stops if stop.secondi > 0]
     if not timed:
         return Chart(title, empty=_("Nessun fermo con una durata in questo periodo."), url=url)
-    rows = [
-        [
-            stop.codice,
-            whole(stop.numero),
-            hours_words(stop.secondi),
-            f"{decimal(100 * share)} %",
-            whole(stop.senza_durata),
-        ]
-        for stop, share in zip(timed, cumulative(timed), strict=True)
-    ]
+    rows = []
+    for stop, share in zip(timed, cumulative(timed), strict=True):
+        lost, part = hours_words(stop.secondi), f"{decimal(100 * share)} %"
+        rows.append([stop.codice, whole(stop.numero), lost, part, whole(stop.senza_durata)])
     headers = [_("Fermo"), _("Volte"), _("Tempo perso"), _("Quota cumulata"), _("Senza durata")]
     return Chart(
         title,
@@ -270,10 +254,8 @@ def cumulative(stops: Sequence[StopCount]) -> list[Fraction]:
 def stops_drawing(stops: Sequence[StopCount]) -> Plot:
     """The bars and the line share a scale, which ends at the whole of the time."""
     shown = stops[:MOST_STOPS]
-    label = _("Il fermo più lungo: %(stop)s, %(time)s.") % {
-        "stop": stops[0].codice,
-        "time": hours_words(stops[0].secondi),
-    }
+    longest = {"stop": stops[0].codice, "time": hours_words(stops[0].secondi)}
+    label = _("Il fermo più lungo: %(stop)s, %(time)s.") % longest
     height = len(shown) * PARETO_ROW + 4
     plot = Plot(HALF, height, label, left=PARETO_LEFT, right=PARETO_RIGHT)
     part = plot.along(0, 1)
@@ -283,15 +265,8 @@ def stops_drawing(stops: Sequence[StopCount]) -> Plot:
         y, lost = row * PARETO_ROW + 4, hours_words(stop.secondi)
         middle = y + PARETO_BAR / 2
         plot.row(middle, stop.codice)
-        plot.rect(
-            "bar-stop",
-            PARETO_LEFT,
-            y,
-            part(Fraction(stop.secondi) / total) - PARETO_LEFT,
-            PARETO_BAR,
-            title=f"{stop.codice}: {lost}",
-            pattern="stopped",
-        )
+        box = PARETO_LEFT, y, part(Fraction(stop.secondi) / total) - PARETO_LEFT, PARETO_BAR
+        plot.rect("bar-stop", *box, title=f"{stop.codice}: {lost}", pattern="stopped")
         ends = f"{lost} · {whole(float(100 * share))} %"
         plot.text("value", HALF - 4, middle + BASELINE, ends, anchor="end")
         points.append((part(share), middle))

@@ -3,7 +3,7 @@
 import json
 import urllib.request
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from django.core.mail import send_mail
 
@@ -19,18 +19,12 @@ class Message:
     dati: dict[str, str]
 
 
-class Channel(Protocol):
-    @property
-    def nome(self) -> str:
-        """What the alert's row calls it once it took a message."""
-
-    def send(self, message: Message) -> None:
-        """Raises whatever says that the message was not taken."""
-
-
 @dataclass(frozen=True)
 class Email:
-    """Through the server that ``EMAIL_URL`` names."""
+    """Through the server that ``EMAIL_URL`` names.
+
+    ``nome``: what the alert's row calls a channel once it took a message.
+    """
 
     recipients: tuple[str, ...]
     nome: str = "email"
@@ -59,5 +53,7 @@ class Webhook:
             self.url, body.encode(), {"Content-Type": "application/json; charset=utf-8"}
         )
         opener = urllib.request.build_opener(_NoRedirect)
-        with opener.open(request, timeout=TIMEOUT_SECONDS):
-            pass
+        opener.open(request, timeout=TIMEOUT_SECONDS).close()
+
+
+Channel = Email | Webhook

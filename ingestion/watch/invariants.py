@@ -28,22 +28,15 @@ Stato = RawOperazione.Stato
 
 # An anomaly of one of these kinds says why its field is NULL.
 NULLING = (
-    AnomaliaId.TIMESTAMP_NON_VALIDO,
-    AnomaliaId.PESO_NON_VALIDO,
-    AnomaliaId.TEMPERATURA_NON_VALIDA,
-    AnomaliaId.TIPO_OPERAZIONE_NON_VALIDO,
-    AnomaliaId.PEZZI_ORA_NON_VALIDI,
-    AnomaliaId.RIFERIMENTO_SCONOSCIUTO,
-    AnomaliaId.OPERAZIONE_APERTA,
-    AnomaliaId.ALTRO,
+    *(AnomaliaId.TIMESTAMP_NON_VALIDO, AnomaliaId.TIPO_OPERAZIONE_NON_VALIDO),
+    *(AnomaliaId.PESO_NON_VALIDO, AnomaliaId.TEMPERATURA_NON_VALIDA),
+    *(AnomaliaId.PEZZI_ORA_NON_VALIDI, AnomaliaId.RIFERIMENTO_SCONOSCIUTO),
+    *(AnomaliaId.OPERAZIONE_APERTA, AnomaliaId.ALTRO),
 )
 # Fields whose absence is an anomaly too (docs/regole.md, "Convalida").
 REQUIRED = {
-    "timestamp_inizio",
-    "timestamp_fine",
-    "tipo_operazione",
-    "peso_effettivo",
-    "temperatura_effettiva",
+    *("timestamp_inizio", "timestamp_fine", "tipo_operazione"),
+    *("peso_effettivo", "temperatura_effettiva"),
 }
 
 
@@ -127,8 +120,6 @@ def un_dettaglio_ciascuna() -> Iterator[Problem]:
         | Q(tipo_operazione=TipoOperazione.CNC, cnc=None)
         | Q(~Q(tipo_operazione=TipoOperazione.FORGIATURA), forgiatura__isnull=False)
         | Q(~Q(tipo_operazione=TipoOperazione.CNC), cnc__isnull=False)
-        | Q(tipo_operazione=None, forgiatura__isnull=False)
-        | Q(tipo_operazione=None, cnc__isnull=False)
     )
     for pk, kind in wrong.values_list("pk", "tipo_operazione").iterator():
         yield Problem(
@@ -199,15 +190,9 @@ def record_caricati() -> Iterator[Problem]:
 
 def _raw_chunks(stato: str) -> Iterator[list[RawRecord]]:
     after = 0
-    while True:
-        rows = (
-            RawOperazione.objects.filter(stato=stato, id_operazione__gt=after)
-            .order_by("id_operazione")
-            .values_list(*RawRecord._fields)[:CHUNK]
-        )
-        raws = [RawRecord._make(row) for row in rows]
-        if not raws:
-            return
+    of_state = RawOperazione.objects.filter(stato=stato).order_by("id_operazione")
+    rows = of_state.values_list(*RawRecord._fields)
+    while raws := [RawRecord._make(r) for r in rows.filter(id_operazione__gt=after)[:CHUNK]]:
         yield raws
         after = raws[-1].id_operazione
 
@@ -217,10 +202,9 @@ def _loaded(raws: list[RawRecord]) -> dict[UUID, Loaded]:
     columns = (*OTHER_COLUMNS, *COMMON_COLUMNS.values(), *details)
     operations = Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws])
     rows = {row["id_operazione"]: Loaded(row, Counter(), []) for row in operations.values(*columns)}
-    anomalies = AnomaliaOperazione.objects.filter(operazione__in=[*rows]).values_list(
-        "operazione_id", "origine", "campo", "anomalia_id"
-    )
-    for operation, origin, field, kind in anomalies:
+    anomalies = AnomaliaOperazione.objects.filter(operazione__in=[*rows])
+    columns = ("operazione_id", "origine", "campo", "anomalia_id")
+    for operation, origin, field, kind in anomalies.values_list(*columns):
         if origin == OrigineAnomalia.VALIDAZIONE:
             rows[operation].found[field, kind] += 1
         elif origin == OrigineAnomalia.MACCHINA:

@@ -43,21 +43,19 @@ def burn_down_chart(levels: Sequence[Level], now: datetime, *, closed: bool = Fa
 
 
 def _newest_first(levels: Sequence[Level], header: str) -> Table:
-    newest = [
+    rows = [
         [date_format(timezone.localtime(level.dal), "d/m/Y H:i"), whole(level.pezzi)]
-        for level in reversed(levels)
+        for level in levels[: -MOST_ROWS - 1 : -1]
     ]
-    more = len(newest) - MOST_ROWS
+    more = len(levels) - MOST_ROWS
     note = _("E altri %(n)s cambiamenti prima.") % {"n": whole(more)} if more > 0 else ""
-    return Table([_("Dal"), header], newest[:MOST_ROWS], note=note)
+    return Table([_("Dal"), header], rows, note=note)
 
 
 def steps_drawing(levels: Sequence[Level], now: datetime, minimum: int | None) -> Plot:
     """A line of steps from the first level to ``now``; dashed, the minimum."""
-    label = _("Da %(first)s a %(last)s pezzi.") % {
-        "first": whole(levels[0].pezzi),
-        "last": whole(levels[-1].pezzi),
-    }
+    first_last = {"first": whole(levels[0].pezzi), "last": whole(levels[-1].pezzi)}
+    label = _("Da %(first)s a %(last)s pezzi.") % first_last
     most = max(minimum or 0, *(level.pezzi for level in levels))
     plot, y = Plot.of_pieces(WIDTH, HEIGHT, label, most, top=TOP, bottom=BOTTOM, right=RIGHT)
     start, end = levels[0].dal, max(now, levels[-1].dal)  # an operation may end a little later

@@ -185,12 +185,8 @@ def _label(own: Point, measure: Measure, points: Sequence[Point]) -> str:
     told = {"label": _(measure.label), "value": value or _("valore non leggibile")}
     if not values:
         return _("%(label)s di questa anomalia: %(value)s.") % told
+    least, most = (shown(value, measure.unit) for value in (min(values), max(values)))
     return _(
         "%(label)s di questa anomalia: %(value)s; delle altre %(number)s lavorazioni, da "
         "%(least)s a %(most)s."
-    ) % {
-        **told,
-        "number": len(values),
-        "least": shown(min(values), measure.unit),
-        "most": shown(max(values), measure.unit),
-    }
+    ) % {**told, "number": len(values), "least": least, "most": most}
