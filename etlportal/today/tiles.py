@@ -132,8 +132,8 @@ def flow(reader: Reader, url: str) -> Tile:
         TileLine(_("Record da trasferire"), waits, pending),
         TileLine(_("Worker"), _("attivo") if beats else _("fermo"), kind="" if beats else "error"),
     ]
-    for name, label in (("postgresql", "PostgreSQL"), ("mysql", "MySQL")):
-        answers = reader.databases[name]
+    for label in ("PostgreSQL", "MySQL"):
+        answers = reader.databases[label.lower()]
         told = _("risponde") if answers else _("non risponde")
         lines.append(TileLine(label, told, kind="" if answers else "error"))
     return Tile(kind, state, lines=lines, needs=needs)
@@ -233,13 +233,12 @@ def waiting_orders(reader: Reader, url: str) -> Tile:
         return changelist(Ordine, attenzione=attention)
 
     needs = []
-    if found.in_ritardo:
-        late = ngettext("%(n)s ordine in ritardo", "%(n)s ordini in ritardo", found.in_ritardo)
-        needs.append(Need("error", late % {"n": whole(found.in_ritardo)}, those("ritardo")))
-    if found.senza_righe:
-        empty = ngettext("%(n)s ordine senza righe", "%(n)s ordini senza righe", found.senza_righe)
-        text = empty % {"n": whole(found.senza_righe)}
-        needs.append(Need("warning", text, those("senza_righe")))
+    if number := found.in_ritardo:
+        text = ngettext("%(n)s ordine in ritardo", "%(n)s ordini in ritardo", number)
+        needs.append(Need("error", text % {"n": whole(number)}, those("ritardo")))
+    if number := found.senza_righe:
+        text = ngettext("%(n)s ordine senza righe", "%(n)s ordini senza righe", number)
+        needs.append(Need("warning", text % {"n": whole(number)}, those("senza_righe")))
     kind = needs[0].kind if needs else "ok"
     states = {"error": _("In ritardo"), "warning": _("Da rivedere"), "ok": _("In regola")}
     late = _("In ritardo (iniziati da almeno %(n)s giorni)") % {"n": days}

@@ -25,12 +25,9 @@ CONFIRM_AFTER_SECONDS = 5.0
 
 
 def configured_channels() -> list[Channel]:
-    found: list[Channel] = []
-    if settings.AVVISI_EMAIL:
-        found.append(Email(tuple(settings.AVVISI_EMAIL)))
-    if settings.AVVISI_WEBHOOK:
-        found.append(Webhook(settings.AVVISI_WEBHOOK))
-    return found
+    email, address = tuple(settings.AVVISI_EMAIL), settings.AVVISI_WEBHOOK
+    found: list[Channel] = [Email(email)] if email else []
+    return [*found, Webhook(address)] if address else found
 
 
 def look(channels: Sequence[Channel]) -> list[FlowProblem]:

@@ -146,14 +146,20 @@ def _drawing(
     for place, point in enumerate(points):
         if point.valore is None:
             continue
-        at = x(place + 0.5), y(min(max(point.valore, low), high))
+        left, top = x(place + 0.5), y(min(max(point.valore, low), high))
         hint = f"{point.id_operazione}: {shown(point.valore, measure.unit)}"
-        if point is own:
-            # An arrow where it lies beyond the edge at which it is drawn.
-            arrow = "↑ " if point.valore > high else "↓ " if point.valore < low else ""
-            _diamond(plot, *at, hint, f"{arrow}{shown(point.valore)}")
-        else:
-            plot.dot("point", *at, 3.5, title=hint)
+        if point is not own:
+            plot.dot("point", left, top, 3.5, title=hint)
+            continue
+        # Larger and of another shape than the dots: colour alone says nothing.
+        corners = ((0, -8), (8, 0), (0, 8), (-8, 0), (0, -8))
+        plot.line("point-own", [(left + across, top + down) for across, down in corners])
+        plot.dot("point-own-core", left, top, 2.5, title=hint)
+        # An arrow where it lies beyond the edge at which it is drawn.
+        arrow = "↑ " if point.valore > high else "↓ " if point.valore < low else ""
+        aside, anchor = (-12, "end") if left > plot.width - plot.right - 90 else (12, "start")
+        sign = f"{arrow}{shown(point.valore)}"
+        plot.text("value", left + aside, top + BASELINE, sign, anchor=anchor)
     return plot
 
 
@@ -169,14 +175,6 @@ def axis(points: Sequence[Point], own: Point, limits: Sequence[Decimal]) -> tupl
     low, high = min(shown), max(shown)
     margin = (high - low) * MARGIN or max(abs(high), Decimal(1)) * MARGIN
     return low - margin, high + margin
-
-
-def _diamond(plot: Plot, x: float, y: float, hint: str, sign: str) -> None:
-    """Larger and of another shape than the dots: colour alone says nothing."""
-    plot.line("point-own", [(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y), (x, y - 8)])
-    plot.dot("point-own-core", x, y, 2.5, title=hint)
-    aside, anchor = (-12, "end") if x > plot.width - plot.right - 90 else (12, "start")
-    plot.text("value", x + aside, y + BASELINE, sign, anchor=anchor)
 
 
 def _label(own: Point, measure: Measure, points: Sequence[Point]) -> str:
