@@ -10,6 +10,7 @@ import threading
 import time
 from contextvars import Context
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -358,15 +359,17 @@ def test_a_forked_child_writes_beside_its_parent(logger_to, tmp_path):
 
 
 def test_a_process_that_is_stopped_with_the_lock_holds_up_nobody(logger_to, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "LOCK_SECONDS", 0.1)
     path = tmp_path / "etl.log"
     logger = logger_to(path)
-    start = time.monotonic()
+    pauses = []
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr(files, "time", clock)
+    monkeypatch.setattr(files, "_PAUSE_SECONDS", 0.25)
 
     with files.locked(path):
         logger.info("written all the same")
 
-    assert time.monotonic() - start < 1
+    assert sum(pauses) == files.LOCK_SECONDS + 0.25
     assert messages_in(path) == ["written all the same"]
 
 
@@ -412,9 +415,16 @@ def test_no_line_of_the_portal_shows_its_keys(settings):
     assert formatter.format(record).endswith("*** ***")
 
 
-@pytest.mark.parametrize("text", ["a-" * 4000, "a://" * 2000, "password " * 900, "pwd=" * 2000])
-def test_hiding_secrets_takes_no_time(text):
-    start = time.perf_counter()
-    formatted(text)
+@pytest.mark.parametrize("word", ["a-", "a://", "password ", "pwd="])
+def test_hiding_secrets_takes_a_long_line_as_it_takes_four_short_ones(word):
+    """By the ratio: what looks back over the line from each word would take sixteen times."""
 
-    assert time.perf_counter() - start < 0.2
+    def seconds(words):
+        text, taken = word * words, []
+        for _ in range(5):
+            start = time.process_time()
+            formatted(text)
+            taken.append(time.process_time() - start)
+        return min(taken)
+
+    assert seconds(8000) / seconds(2000) < 10
