@@ -12,7 +12,7 @@ from django.utils import timezone
 from etlportal.audit.record import Actor
 from etlportal.models import VoceAudit
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
-from ingestion.runs.start import this_process
+from ingestion.runs.queue import this_process
 from ingestion.transfer.records import RawRecord
 from orders.models import Ordine
 from production.fields import MasterData, PieceLimits

@@ -21,8 +21,7 @@ from etlportal.lists.pages import ReadOnlyAdmin
 from ingestion.admin import provenance
 from ingestion.admin.filters import raw_list
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.runs.queue import enqueue
-from ingestion.runs.start import living_run
+from ingestion.runs.queue import enqueue, living_run
 from ingestion.watch import status
 
 KIND = {

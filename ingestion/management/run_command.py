@@ -9,9 +9,8 @@ from etlportal.management.base import PortalCommand
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.job import Job, Work
 from ingestion.runs.lease import Progress
-from ingestion.runs.queue import create
+from ingestion.runs.queue import RunAlreadyActive, create
 from ingestion.runs.running import carry_out
-from ingestion.runs.start import RunAlreadyActive
 
 
 class RunCommand(PortalCommand):

@@ -14,8 +14,7 @@ from rest_framework.reverse import reverse
 from etlportal.api.errors import RunFailed
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.listing import as_json
-from ingestion.runs.queue import close_if_gone, enqueue
-from ingestion.runs.start import living_run
+from ingestion.runs.queue import close_if_gone, enqueue, living_run
 
 POLL_AFTER_SECONDS = 5
 MOST_WAITING = 8  # callers of one process, at the same time
@@ -65,19 +64,15 @@ def start_and_answer(request: Request, tipo: str) -> Response:
     # Each caller who waits holds a thread and its connection; one too many gets 202 at once.
     may_wait = "respond-async" not in request.headers.get("Prefer", "")
     if may_wait and _waiting.acquire(blocking=False):
+        deadline = time.monotonic() + settings.RUN_WAIT_SECONDS
         try:
-            _wait_for(run, settings.RUN_WAIT_SECONDS)
+            while run.stato not in EsecuzioneEtl.ENDED and time.monotonic() < deadline:
+                time.sleep(0.2)
+                run.refresh_from_db()
+                close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())
         finally:
             _waiting.release()
     return answer(request, run)
-
-
-def _wait_for(run: EsecuzioneEtl, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while run.stato not in EsecuzioneEtl.ENDED and time.monotonic() < deadline:
-        time.sleep(0.2)
-        run.refresh_from_db()
-        close_if_gone(run, settings.RUN_DEAD_AFTER, timezone.now())
 
 
 def answer(request: Request, run: EsecuzioneEtl) -> Response:

@@ -5,17 +5,29 @@ Correctness never rests on it (unique keys do), only tidiness: see
 docs/adr/0006-run-row-is-the-lease.md.
 """
 
-from collections.abc import Callable
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
+from django.db import close_old_connections
 from django.utils import timezone
 
 from ingestion.models import EsecuzioneEtl
-from ingestion.runs.retry import growing_pauses, retry, retry_at_the_end
+from ingestion.runs.failures import Failure, classify
+
+logger = logging.getLogger("etl")
 
 T = TypeVar("T")
 Stato = EsecuzioneEtl.Stato
+
+MAX_TRIES = 5
+FIRST_PAUSE_SECONDS = 0.2
+# A run's end is written again after these: PostgreSQL may restart meanwhile. Two minutes, less
+# than after which the run is taken for dead.
+CLOSING_PAUSES_SECONDS = (0.5, 1, 2, 4, 8, 15, 30, 60)
 
 
 class LeaseLost(Exception):
@@ -68,19 +80,50 @@ class Lease:
             raise LeaseLost
 
     def retry(self, work: Callable[[], T]) -> T:
-        """``work()``, five times at most while its failures pass."""
-        return retry(
-            work,
-            growing_pauses(),
-            "passing failure",
-            log_extra=self.run.log_extra(),
-            before_again=self.beat,
-        )
+        """``work()``, ``MAX_TRIES`` times at most while its failures pass."""
+        pauses = [  # random, so that two rivals do not meet again
+            FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311
+            for attempt in range(MAX_TRIES - 1)
+        ]
+        extra = self.run.log_extra()
+        return retry(work, pauses, "passing failure", log_extra=extra, before_again=self.beat)
 
     def add(self, done: Tally) -> None:
         self.tally.add(done)
         if self.on_progress:
             self.on_progress(self.tally)
+
+
+def retry(
+    work: Callable[[], T],
+    pauses: Iterable[float],
+    told: str,
+    *,
+    log_extra: dict[str, Any] | None = None,
+    before_again: Callable[[], None] = lambda: None,
+) -> T:
+    """``work()``, again from its start on fresh connections after each failure that passes.
+
+    ``pauses``: seconds before each new try; after the last the failure is raised. ``told``: of
+    the failure, in the log. ``before_again`` is called before each new try, and may raise.
+    """
+    for attempt, pause in enumerate(pauses, start=1):
+        try:
+            return work()
+        except Exception as error:
+            if classify(error) is not Failure.PASSING:
+                raise
+            name = type(error).__name__
+            logger.warning("%s, try %s: %s", told, attempt, name, extra=log_extra)
+        close_old_connections()
+        time.sleep(pause)
+        before_again()
+    return work()
+
+
+def retry_at_the_end(work: Callable[[], T]) -> T:
+    """``retry`` for what a run does when its own work is over: for two minutes."""
+    return retry(work, CLOSING_PAUSES_SECONDS, "the run's end waits")
 
 
 def finish(run: EsecuzioneEtl, stato: str, messaggio: str, **columns: Any) -> None:

@@ -11,8 +11,14 @@ from ingestion.models import EsecuzioneEtl
 from ingestion.runs.failures import stopped_because
 from ingestion.runs.job import JOBS, Job, Work
 from ingestion.runs.lease import Lease, LeaseLost, Progress, finish
-from ingestion.runs.queue import QUEUED_BY, close_lost, create, put_in_queue
-from ingestion.runs.start import RunAlreadyActive, start_when_free
+from ingestion.runs.queue import (
+    QUEUED_BY,
+    RunAlreadyActive,
+    close_lost,
+    create,
+    put_in_queue,
+    start_when_free,
+)
 
 logger = logging.getLogger("etl")
 periodic = logging.getLogger("periodic")
@@ -72,7 +78,13 @@ def carry_out(
     try:
         start_when_free(run, settings.RUN_DEAD_AFTER, patience)
     except RunAlreadyActive as busy:
-        _give_way(run, busy.active)
+        # A run that somebody follows (API, admin) goes back to the queue's end: the active one may
+        # have begun before its records came. The others are closed; the next does their work.
+        if run.origine in QUEUED_BY:
+            put_in_queue(run)
+        else:
+            told = f"È già in corso l'esecuzione {busy.active.pk}, che fa lo stesso lavoro."
+            finish(run, Stato.INTERROTTA, told)
         raise
     return do_work(run, work, on_progress)
 
@@ -98,14 +110,3 @@ def do_work(run: EsecuzioneEtl, work: Work, on_progress: Progress | None = None)
     finish(run, ending.stato, ending.messaggio, **work.tally.columns())
     logger.info(ending.logged, extra=run.log_extra())
     return run
-
-
-def _give_way(run: EsecuzioneEtl, active: EsecuzioneEtl) -> None:
-    """A run that somebody follows (API, admin) goes back to the queue's end: the active one may
-    have begun before its records came. The others are closed; the next one does their work.
-    """
-    if run.origine in QUEUED_BY:
-        put_in_queue(run)
-    else:
-        told = f"È già in corso l'esecuzione {active.pk}, che fa lo stesso lavoro."
-        finish(run, Stato.INTERROTTA, told)

@@ -14,8 +14,7 @@ from django.utils import timezone
 
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.job import Ending, Work
-from ingestion.runs.lease import Lease, RowTally
-from ingestion.runs.retry import retry_at_the_end
+from ingestion.runs.lease import Lease, RowTally, retry_at_the_end
 from ingestion.transfer import outcomes
 from ingestion.transfer.build import LoadRow, build
 from ingestion.transfer.claim import Span, claim, count_pending, last_id, peek, spans

@@ -19,7 +19,7 @@ from django_q.models import OrmQ, Schedule
 from django_q.status import Stat
 
 from ingestion.models import Avviso, EsecuzioneEtl, RawOperazione
-from ingestion.runs.start import living_run
+from ingestion.runs.queue import living_run
 
 LATE_AFTER = timedelta(minutes=75)
 DEAF_AFTER = timedelta(minutes=2)

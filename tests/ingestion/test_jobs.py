@@ -11,8 +11,8 @@ from ingestion import jobs
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from ingestion.runs import running
 from ingestion.runs.lease import finish
+from ingestion.runs.queue import RunAlreadyActive
 from ingestion.runs.running import carry_out, run_queued, run_scheduled
-from ingestion.runs.start import RunAlreadyActive
 from production.fields import Limits
 from tests.builders import make_active_esecuzione, make_esecuzione, make_raw_operazioni
 

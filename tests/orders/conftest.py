@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.queue import start
 from ingestion.runs.running import do_work
-from ingestion.runs.start import start
 from orders.counting.run import Counting, Options
 from tests.orders.builders import make_cnc_pezzo, make_update
 

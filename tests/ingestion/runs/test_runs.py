@@ -14,10 +14,10 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from ingestion.models import EsecuzioneEtl, RawOperazione
-from ingestion.runs import queue, start
+from ingestion.runs import queue
 from ingestion.runs.lease import Lease, LeaseLost, RowTally, finish
 from ingestion.runs.listing import as_json
-from ingestion.runs.start import (
+from ingestion.runs.queue import (
     RunAlreadyActive,
     close_dead,
     is_dead,
@@ -40,7 +40,7 @@ DEAD_AFTER = timedelta(minutes=3)
 
 
 def start_now(run):
-    start.start(run, DEAD_AFTER, timezone.now())
+    queue.start(run, DEAD_AFTER, timezone.now())
 
 
 def tries():
@@ -122,15 +122,15 @@ def test_a_start_that_the_database_refuses_for_another_reason_ends(monkeypatch):
         tries.append(run)
         raise IntegrityError
 
-    monkeypatch.setattr(start, "_take_lease", refuse)
+    monkeypatch.setattr(queue, "_take_lease", refuse)
 
     with pytest.raises(IntegrityError):
         start_now(make_esecuzione())
-    assert len(tries) == start.MAX_STARTS
+    assert len(tries) == queue.MAX_STARTS
 
 
 def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypatch):
-    run, claim = make_esecuzione(), start._take_lease
+    run, claim = make_esecuzione(), queue._take_lease
     refusals = [IntegrityError]
 
     def refuse_once(run, now):
@@ -138,7 +138,7 @@ def test_a_start_is_tried_again_when_the_active_run_ends_in_that_moment(monkeypa
             raise refusals.pop()
         return claim(run, now)
 
-    monkeypatch.setattr(start, "_take_lease", refuse_once)
+    monkeypatch.setattr(queue, "_take_lease", refuse_once)
     start_now(run)
 
     assert run.stato == Stato.IN_CORSO
@@ -264,7 +264,7 @@ def test_another_users_process_lives(monkeypatch):
     def refuse(pid, number):
         raise PermissionError
 
-    monkeypatch.setattr(start.os, "kill", refuse)
+    monkeypatch.setattr(queue.os, "kill", refuse)
 
     assert not is_dead(run_of(vanished_pid()), DEAD_AFTER, timezone.now())
 

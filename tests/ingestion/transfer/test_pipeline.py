@@ -21,8 +21,8 @@ from ingestion import jobs
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from ingestion.reception import store
 from ingestion.runs.failures import Failure, classify
+from ingestion.runs.queue import close_dead, start
 from ingestion.runs.running import carry_out
-from ingestion.runs.start import close_dead, start
 from ingestion.transfer import outcomes, pipeline
 from ingestion.transfer.claim import Span, peek
 from ingestion.transfer.master_data import load_master_data
@@ -425,7 +425,7 @@ def test_mysql_away_leaves_rows_waiting_and_reception_open(api, no_pauses, produ
 
 @pytest.mark.servers
 def test_mysql_killed_in_the_middle(api, monkeypatch, production_as, assert_well):
-    monkeypatch.setattr("ingestion.runs.retry.FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("ingestion.runs.lease.FIRST_PAUSE_SECONDS", 0)
     make_raw_operazioni(6)
     with mariadb_server() as server, production_as(PORT=server.port, PASSWORD=server.password):
         connections["production"].settings_dict["NAME"] = "etl"

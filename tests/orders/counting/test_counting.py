@@ -9,7 +9,7 @@ from django.db import IntegrityError, OperationalError, connections
 from django.utils import timezone
 
 from ingestion.models import EsecuzioneEtl
-from ingestion.runs.start import close_dead
+from ingestion.runs.queue import close_dead
 from orders.counting.run import Options, preview
 from orders.models import Magazzino, MovimentoMagazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from production.catalogue import AnomaliaId

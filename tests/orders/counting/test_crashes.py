@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.db import OperationalError, connections, transaction
 
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.queue import RunAlreadyActive
 from ingestion.runs.running import carry_out, do_work
-from ingestion.runs.start import RunAlreadyActive
 from orders import jobs
 from orders.counting import chunk
 from orders.counting.run import Counting, Options
@@ -292,7 +292,7 @@ def test_two_updates_at_once_count_each_operation_once(monkeypatch, assert_well)
     make_forgiature(30)
     make_lavorazioni(45)
     first, second = make_active_esecuzione(tipo="ordini"), make_active_esecuzione(tipo="transfer")
-    monkeypatch.setattr("ingestion.runs.retry.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("ingestion.runs.lease.FIRST_PAUSE_SECONDS", 0.01)
     together = threading.Barrier(2, timeout=20)
     honest = chunk.take
 

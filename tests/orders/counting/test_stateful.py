@@ -25,8 +25,8 @@ from hypothesis.stateful import (
 )
 
 from ingestion.models import EsecuzioneEtl
+from ingestion.runs.queue import start
 from ingestion.runs.running import do_work
-from ingestion.runs.start import start
 from orders import services
 from orders.counting.run import Counting, Options
 from orders.invariants import CHECKS

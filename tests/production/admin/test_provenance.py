@@ -10,8 +10,8 @@ from django.test import Client
 
 from ingestion.models import EsecuzioneEtl, LottoRicevuto, RawOperazione
 from ingestion.reception import store
+from ingestion.runs.queue import start
 from ingestion.runs.running import do_work
-from ingestion.runs.start import start
 from ingestion.transfer import pipeline
 from orders.counting.run import Counting, Options
 from orders.models import MovimentoMagazzino, MovimentoProduzione
