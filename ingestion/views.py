@@ -123,7 +123,7 @@ class Status(APIView):
 
 
 class Actions(APIView):
-    """The runs, newest first; ``failed`` is set by the address of those that failed."""
+    """The runs, newest first. ``failed``: only those that ended badly or left records behind."""
 
     scope = "lettura"
     failed = False
@@ -131,10 +131,16 @@ class Actions(APIView):
     def get(self, request: Request) -> Response:
         limit = _number(request, "limite", MOST_RUNS_ON_A_PAGE) or RUNS_ON_A_PAGE
         before = _number(request, "prima_di")
-        page, next_before = listing.page(before=before, limit=limit, failed=self.failed)
+        runs = EsecuzioneEtl.objects.order_by("-pk")
+        if self.failed:
+            runs = runs.failed()
+        if before is not None:
+            runs = runs.filter(pk__lt=before)
+        found = list(runs[: limit + 1])
+        page = found[:limit]
         answer = Response([listing.as_json(run) for run in page])
-        if next_before is not None:
-            query = urlencode({"prima_di": next_before, "limite": limit})
+        if len(found) > limit:
+            query = urlencode({"prima_di": page[-1].pk, "limite": limit})
             answer["Link"] = f'<{request.build_absolute_uri(request.path)}?{query}>; rel="next"'
         return answer
 

@@ -45,7 +45,10 @@ def requeue(choice: Choice, by: Actor) -> int:
     if not ids:
         return 0
     with transaction.atomic(using="default"):
-        on = f"raw_operazione: {_in_words(choice)}"
+        told = [f"lotto {choice.lotto}"] if choice.lotto else []
+        told += [f"codice {choice.codice}"] if choice.codice else []
+        told += [", ".join(map(str, choice.ids))] if choice.ids is not None else []
+        on = f"raw_operazione: {'; '.join(told) or 'tutti quelli in errore'}"
         record("record.rimessi_in_coda", by, on, {"record": len(ids)})
         return store.requeue(ids, by)
 
@@ -84,10 +87,3 @@ def refill(by: Actor) -> int:
             )
     logger.info("%s rows lost by production requeued by %s", refilled, by)
     return refilled
-
-
-def _in_words(choice: Choice) -> str:
-    told = [f"lotto {choice.lotto}"] if choice.lotto else []
-    told += [f"codice {choice.codice}"] if choice.codice else []
-    told += [", ".join(map(str, choice.ids))] if choice.ids is not None else []
-    return "; ".join(told) or "tutti quelli in errore"

@@ -1,4 +1,4 @@
-"""Runs as answers and commands show them: one, or a page of them."""
+"""A run as answers and commands show it."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,22 +6,6 @@ from typing import Any
 from django.utils import timezone
 
 from ingestion.models import EsecuzioneEtl
-
-
-def page(*, before: int | None, limit: int, failed: bool) -> tuple[list[EsecuzioneEtl], int | None]:
-    """At most ``limit`` runs, newest first, those with an id below ``before`` if given; and the id
-    before which the next page begins, None if there is none.
-
-    ``failed``: only those that ended badly or left records behind.
-    """
-    rows = EsecuzioneEtl.objects.order_by("-pk")
-    if failed:
-        rows = rows.failed()
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
-    found = list(rows[: limit + 1])
-    shown = found[:limit]
-    return shown, shown[-1].pk if len(found) > limit else None
 
 
 def as_json(run: EsecuzioneEtl) -> dict[str, Any]:
