@@ -47,56 +47,6 @@ def standard_body(request: Any, status: int) -> dict[str, Any]:
     return error_body(request, *SENTENCES.get(status, SENTENCES[400 if status < 500 else 500]))
 
 
-def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
-    """DRF's exception handler: every exception a view raises becomes one answer."""
-    request = context["request"]._request
-    match exc:
-        case ApiError():
-            return _refusal(request, exc)
-        case exceptions.APIException():
-            return _api_error(request, exc)
-        case Http404():
-            return _standard_response(request, 404)
-        case PermissionDenied():
-            return _standard_response(request, 403)
-        case UnreadablePostError():  # the caller hung up, or broke off a chunk
-            return _refusal(request, IncompleteBody())
-        case RequestDataTooBig():
-            return _standard_response(request, 413)
-        case SuspiciousOperation() | BadRequest():
-            return _standard_response(request, 400)
-        case OperationalError() | InterfaceError():
-            logger.warning("database unreachable: %s", type(exc).__name__, extra=_ids(request))
-            return _standard_response(request, 503)
-        case _:
-            logger.error("unexpected error", exc_info=exc, extra=_ids(request))
-            return _standard_response(request, 500)
-
-
-def _standard_response(request: Any, status: int) -> Response:
-    return Response(standard_body(request, status), status=status, headers=_retry_headers(status))
-
-
-def _refusal(request: Any, exc: ApiError) -> Response:
-    body = error_body(request, exc.codice, exc.messaggio, exc.dettagli)
-    return Response(body, status=exc.status, headers=_retry_headers(exc.status))
-
-
-def _api_error(request: Any, exc: exceptions.APIException) -> Response:
-    """Of DRF's own exceptions only the status is used: their words come in the language that the
-    caller asks for, and in shapes of their own. One that we raise has a code of ours.
-    """
-    code = str(getattr(exc.detail, "code", ""))
-    if code and code not in DRF_CODES:
-        body = error_body(request, code, str(exc.detail))
-    else:
-        body = standard_body(request, exc.status_code)
-    headers = _retry_headers(exc.status_code, getattr(exc, "wait", None))
-    if auth_header := getattr(exc, "auth_header", None):
-        headers["WWW-Authenticate"] = auth_header
-    return Response(body, status=exc.status_code, headers=headers)
-
-
 DRF_CODES = {
     kind.default_code
     for kind in vars(exceptions).values()
@@ -104,15 +54,45 @@ DRF_CODES = {
 }
 
 
-def _retry_headers(status: int, wait: float | None = None) -> dict[str, str]:
-    """``Retry-After`` for what a retry can cure: whole seconds, never fewer than five."""
-    if status not in {429, 503}:
-        return {}
-    return {"Retry-After": str(max(SHORTEST_RETRY_SECONDS, math.ceil(wait or RETRY_AFTER_SECONDS)))}
-
-
-def _ids(request: Any) -> dict[str, str]:
-    return {"request_id": getattr(request, "request_id", "-")}
+def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler: every exception a view raises becomes one answer."""
+    request = context["request"]._request
+    ids = {"request_id": getattr(request, "request_id", "-")}
+    body = None
+    if isinstance(exc, UnreadablePostError):  # the caller hung up, or broke off a chunk
+        exc = IncompleteBody()
+    match exc:
+        case ApiError():
+            status = exc.status
+            body = error_body(request, exc.codice, exc.messaggio, exc.dettagli)
+        case exceptions.APIException():
+            # DRF's own words come in the language that the caller asks for, and in shapes of their
+            # own: only their status is used. One that we raise has a code of ours.
+            status = exc.status_code
+            code = str(getattr(exc.detail, "code", ""))
+            if code and code not in DRF_CODES:
+                body = error_body(request, code, str(exc.detail))
+        case Http404():
+            status = 404
+        case PermissionDenied():
+            status = 403
+        case RequestDataTooBig():
+            status = 413
+        case SuspiciousOperation() | BadRequest():
+            status = 400
+        case OperationalError() | InterfaceError():
+            logger.warning("database unreachable: %s", type(exc).__name__, extra=ids)
+            status = 503
+        case _:
+            logger.error("unexpected error", exc_info=exc, extra=ids)
+            status = 500
+    headers = {}
+    if status in {429, 503}:  # what a retry can cure
+        wait = math.ceil(getattr(exc, "wait", None) or RETRY_AFTER_SECONDS)
+        headers["Retry-After"] = str(max(SHORTEST_RETRY_SECONDS, wait))
+    if auth_header := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    return Response(body or standard_body(request, status), status=status, headers=headers)
 
 
 def json_answer(body: dict[str, Any], status: int) -> JsonResponse:
