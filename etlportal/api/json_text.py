@@ -8,7 +8,7 @@ many tiny values) is caught here.
 import json
 import re
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from etlportal.api.errors import (
     EmptyBody,
@@ -34,16 +34,13 @@ _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _STRING = re.compile(rb'"[^"]*"?')
 
 
-class _Refused:
+class _Refused(NamedTuple):
     """Stands in the decoded value where something may not be; ``sentence`` says what, of
     ``campo``.
     """
 
-    __slots__ = ("campo", "sentence")
-
-    def __init__(self, campo: str, sentence: str) -> None:
-        self.campo = campo
-        self.sentence = sentence
+    campo: str
+    sentence: str
 
     def detail(self, index: int) -> dict[str, Any]:
         campo = storable_text(self.campo[:50])
@@ -74,19 +71,9 @@ def _decode_once(body: bytes, errors: str = "strict") -> Any:
     except UnicodeDecodeError as error:
         raise NotUtf8(byte=error.start) from error
     refused: list[_Refused] = []
-    try:
-        value = _decoder(refused).decode(text)
-    except json.JSONDecodeError as error:
-        raise UnreadableJson(riga=error.lineno, colonna=error.colno) from error
-    if refused:
-        raise _refusal(value)
-    return value
-
-
-def _decoder(refused: list[_Refused]) -> json.JSONDecoder:
-    """Fills ``refused``, and puts the same objects into the value in place of what is wrong."""
 
     def refuse(campo: str, sentence: str) -> _Refused:
+        """The object takes the place of what is wrong in the value."""
         refused.append(_Refused(campo, sentence))
         return refused[-1]
 
@@ -97,19 +84,23 @@ def _decoder(refused: list[_Refused]) -> json.JSONDecoder:
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
-        return refuse(_repeated(pairs), "La chiave «{}» compare due volte nello stesso oggetto.")
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        return refuse(repeated, "La chiave «{}» compare due volte nello stesso oggetto.")
 
-    return json.JSONDecoder(
-        parse_float=NumberText,
-        parse_int=NumberText,
-        parse_constant=constant,
-        object_pairs_hook=members,
-    )
-
-
-def _repeated(pairs: list[tuple[str, Any]]) -> str:
-    seen: set[str] = set()
-    return next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    try:
+        value = json.loads(
+            text,
+            parse_float=NumberText,
+            parse_int=NumberText,
+            parse_constant=constant,
+            object_pairs_hook=members,
+        )
+    except json.JSONDecodeError as error:
+        raise UnreadableJson(riga=error.lineno, colonna=error.colno) from error
+    if refused:
+        raise _refusal(value)
+    return value
 
 
 def _refusal(value: Any) -> RefusedValue:
@@ -128,9 +119,7 @@ def _refusal(value: Any) -> RefusedValue:
 def _first_refused(value: Any) -> _Refused | None:
     if isinstance(value, _Refused):
         return value
-    inner = value.values() if isinstance(value, dict) else value
-    if not isinstance(value, (dict, list)):
-        return None
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return next((wrong for item in inner if (wrong := _first_refused(item))), None)
 
 

@@ -6,6 +6,7 @@ is ``json_text``'s.
 
 import codecs
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -62,8 +63,11 @@ class RawBodyParser(BaseParser):
         refuse_media_type(media_type or "")
         request: Request | None = (parser_context or {}).get("request")
         headers = request.headers if request else {}
-        encodings = _encodings(headers.get("Content-Encoding", ""))
-        body = read_at_most(stream, settings.MAX_BODY_BYTES, _announced(request))
+        named = [name.strip().lower() for name in headers.get("Content-Encoding", "").split(",")]
+        encodings = [name for name in named if name not in {"", "identity"}]
+        if len(encodings) > 1 or not GZIP.issuperset(encodings):
+            raise OtherCoding
+        body = read_whole(stream, request._request.META if request else {})
         if not body:
             raise missing_body(headers)
         if encodings:
@@ -71,31 +75,19 @@ class RawBodyParser(BaseParser):
         return Body(bytes=body, json=decode(body))
 
 
-def _announced(request: Request | None) -> int | None:
-    """The length in the request's headers; None without one."""
-    if request is None or UNANNOUNCED in request._request.META:
-        return None
-    length = request._request.META.get("CONTENT_LENGTH", "")
-    return int(length) if length.isascii() and length.isdecimal() else None
-
-
 def refuse_media_type(content_type: str) -> None:
     """Raises ``UnsupportedBody`` for a form, another format or another character set."""
-    media_type, parameters = _parsed(content_type)
+    try:
+        media_type, parameters = parse_header_parameters(content_type)
+    except ValueError:
+        media_type, parameters = content_type.partition(";")[0].strip(), {}
+    media_type = media_type.lower()
     if media_type.startswith(FORMS):
         raise FormBody
     if media_type in NOT_JSON:
         raise OtherFormat
     if (charset := parameters.get("charset", "")) and not is_utf8(charset):
         raise OtherCharset
-
-
-def _parsed(content_type: str) -> tuple[str, dict[str, str]]:
-    try:
-        media_type, parameters = parse_header_parameters(content_type)
-    except ValueError:
-        return content_type.partition(";")[0].strip().lower(), {}
-    return media_type.lower(), parameters
 
 
 def is_utf8(charset: str) -> bool:
@@ -106,25 +98,18 @@ def is_utf8(charset: str) -> bool:
         return False
 
 
-def _encodings(header: str) -> list[str]:
-    """The content codings beside identity: none, or one gzip; raises for any other."""
-    named = [name.strip().lower() for name in header.split(",")]
-    applied = [name for name in named if name not in {"", "identity"}]
-    if len(applied) > 1 or not GZIP.issuperset(applied):
-        raise OtherCoding
-    return applied
-
-
-def read_at_most(stream: IO[bytes], most: int, announced: int | None) -> bytes:
+def read_whole(stream: IO[bytes], meta: Mapping[str, Any]) -> bytes:
     """The whole body; raises ``BodyTooLarge`` (without reading it, if it was announced so) or
     ``IncompleteBody``.
     """
-    if announced is not None and announced > most:
+    length = "" if UNANNOUNCED in meta else meta.get("CONTENT_LENGTH", "")
+    announced = int(length) if length.isascii() and length.isdecimal() else 0
+    if announced > settings.MAX_BODY_BYTES:
         raise BodyTooLarge
-    body = stream.read(most + 1)
-    if len(body) > most:
+    body = stream.read(settings.MAX_BODY_BYTES + 1)
+    if len(body) > settings.MAX_BODY_BYTES:
         raise BodyTooLarge
-    if announced is not None and len(body) < announced:
+    if len(body) < announced:
         raise IncompleteBody
     return body
 
