@@ -6,8 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from etlportal.api.docs import docs
-from etlportal.api.schema import Schema
+from etlportal.api.schema import Schema, docs
 
 
 class Healthz(APIView):

@@ -13,13 +13,6 @@ from etlportal.audit.request import current_request
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
-def holds_null(request: HttpRequest) -> bool:
-    """Whether the address holds U+0000: no name or value of ours does, and PostgreSQL's driver
-    raises an error of its own for it, wherever it gets that far.
-    """
-    return "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")
-
-
 class RequestIdMiddleware:
     """Keeps the caller's ``X-Request-ID`` when it is 8-64 plain characters, else mints one."""
 
@@ -31,7 +24,9 @@ class RequestIdMiddleware:
         request.request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex  # type: ignore[attr-defined]
         token = current_request.set(request.request_id)  # type: ignore[attr-defined]
         try:
-            if holds_null(request):
+            # No name or value of ours holds U+0000, and PostgreSQL's driver raises an error of its
+            # own for it, wherever it gets that far.
+            if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
                 response = bad_request(request, BadRequest())
             else:
                 response = self.get_response(request)

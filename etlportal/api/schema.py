@@ -1,4 +1,7 @@
-"""OpenAPI 3 at ``/api/schema``: the words of ``openapi.yaml``, and what follows from the views."""
+"""OpenAPI 3 at ``/api/schema``: the words of ``openapi.yaml``, and what follows from the views.
+
+``/api/docs`` is the page on which it is read and tried.
+"""
 
 import re
 from functools import cache
@@ -6,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from django.contrib.admin.views.decorators import staff_member_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import resolve
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -49,32 +55,26 @@ def target(node: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def document() -> dict[str, Any]:
-    """What ``/api/schema`` says. Raises ``Resolver404`` for a path that has no view."""
-    paths = {
-        path: {
-            method: operation | _from_view(path, method, operation)
-            for method, operation in methods.items()
-        }
-        for path, methods in written()["paths"].items()
-    }
+    """What ``/api/schema`` says: of the views, security, the scopes of a key, and the errors that
+    need no word in the file. Raises ``Resolver404`` for a path that has no view."""
+    paths: dict[str, Any] = {}
+    for path, methods in written()["paths"].items():
+        view: Any = resolve(re.sub(r"{\w+}", "x", path)).func
+        keyed = bool(view.cls.authentication_classes)
+        errors = EVERYWHERE | WITH_KEY if keyed else EVERYWHERE
+        common = {code: {"$ref": f"#/components/responses/{name}"} for code, name in errors.items()}
+        paths[path] = {}
+        for method, operation in methods.items():
+            description = operation["description"]
+            if keyed:
+                scopes = " oppure ".join(sorted(scopes_of(view.cls, method.upper())))
+                description += f"\n\nPermesso della chiave: {scopes}."
+            paths[path][method] = operation | {
+                "description": description,
+                "security": [{"ApiKey": []}] if keyed else [],
+                "responses": operation["responses"] | common,
+            }
     return _as_told(written() | {"paths": paths})
-
-
-def _from_view(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
-    """Security, the scopes of the key, and the errors that need no word in the file."""
-    view: Any = resolve(re.sub(r"{\w+}", "x", path)).func
-    keyed = bool(view.cls.authentication_classes)
-    description = operation["description"]
-    if keyed:
-        scopes = " oppure ".join(sorted(scopes_of(view.cls, method.upper())))
-        description += f"\n\nPermesso della chiave: {scopes}."
-    errors = EVERYWHERE | WITH_KEY if keyed else EVERYWHERE
-    common = {code: {"$ref": f"#/components/responses/{name}"} for code, name in errors.items()}
-    return {
-        "description": description,
-        "security": [{"ApiKey": []}] if keyed else [],
-        "responses": operation["responses"] | common,
-    }
 
 
 def _as_told(node: Any) -> Any:
@@ -111,3 +111,9 @@ class Schema(APIView):
 
     def get(self, request: Request) -> Response:
         return Response(document())
+
+
+@staff_member_required
+def docs(request: HttpRequest) -> HttpResponse:
+    """Swagger UI with this schema, offline, for who is logged in to the admin."""
+    return render(request, "api_docs.html")

@@ -11,13 +11,9 @@ from django.http import HttpRequest, HttpResponse
 
 from etlportal.api.handlers import error_body, json_answer
 
+# What a browser asks for, and not a program; also "/".
 PAGES = ("/admin", "/i18n/", "/static/", "/api/docs")
 HEALTH = "/healthz"
-
-
-def is_page(path: str) -> bool:
-    """Whether a browser asks for it, and not a program."""
-    return path == "/" or path.startswith(PAGES)
 
 
 class HttpsOnlyMiddleware:
@@ -30,15 +26,11 @@ class HttpsOnlyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = request.path_info
-        free = is_page(path) or path.rstrip("/") == HEALTH
-        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and not free:
-            return refused(request)
-        return self.get_response(request)
-
-
-def refused(request: HttpRequest) -> HttpResponse:
-    sentence = (
-        "Usare https: su http la chiave viaggia in chiaro. Correggere l'indirizzo nel flusso, e "
-        "cambiare la chiave se è già stata inviata così."
-    )
-    return json_answer(error_body(request, "https_obbligatorio", sentence), 403)
+        free = path == "/" or path.startswith(PAGES) or path.rstrip("/") == HEALTH
+        if free or request.is_secure() or not settings.SECURE_SSL_REDIRECT:
+            return self.get_response(request)
+        sentence = (
+            "Usare https: su http la chiave viaggia in chiaro. Correggere l'indirizzo nel flusso, "
+            "e cambiare la chiave se è già stata inviata così."
+        )
+        return json_answer(error_body(request, "https_obbligatorio", sentence), 403)

@@ -36,7 +36,9 @@ class HttpWorker(ThreadWorker):
         """
         if req is not None and req.body.failed:
             return  # it has its answer; only the rest of its body, which nobody asked for, is bad
-        request_id, status = uuid.uuid4().hex, status_of(exc)
+        is_clients = isinstance(exc, errors.ParseException)
+        other = HTTPStatus.BAD_REQUEST if is_clients else HTTPStatus.INTERNAL_SERVER_ERROR
+        request_id, status = uuid.uuid4().hex, STATUSES.get(type(exc), other)
         self.log.warning("refused: %s %d %s", type(exc).__name__, status, request_id)
         with suppress(OSError):
             client.sendall(error_answer(status, request_id))
@@ -48,12 +50,6 @@ class HttpWorker(ThreadWorker):
             return
         self.nr_conns -= 1
         self.tpool.submit(close_graceful, conn.sock, LINGER_SECONDS, LINGER_BYTES)
-
-
-def status_of(exc: BaseException) -> HTTPStatus:
-    is_clients = isinstance(exc, errors.ParseException)
-    other = HTTPStatus.BAD_REQUEST if is_clients else HTTPStatus.INTERNAL_SERVER_ERROR
-    return STATUSES.get(type(exc), other)
 
 
 def error_answer(status: HTTPStatus, request_id: str) -> bytes:
