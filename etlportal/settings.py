@@ -391,16 +391,6 @@ LOG_QUERY_LENTE_MS = float(number("LOG_QUERY_LENTE_MS", "1000"))
 LOG_CARICO_RIGHE = whole("LOG_CARICO_RIGHE", "100")
 
 
-def log_file(name: str) -> dict[str, Any]:
-    return {
-        "class": "logviewer.handlers.SharedFileHandler",
-        "filename": LOG_DIR / name,
-        "max_bytes": int(LOG_MAX_MB * 1024 * 1024),
-        "copies": LOG_COPIE,
-        "formatter": "line",
-    }
-
-
 def logger(handler: str, *filters: str) -> dict[str, Any]:
     return {
         "handlers": [handler],
@@ -424,10 +414,16 @@ LOGGING = {
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line"},
-        "etl": log_file("etl.log"),
-        "periodic": log_file("periodic.log"),
-        "postgresql": log_file("postgresql.log"),
-        "mysql": log_file("mysql.log"),
+    }
+    | {
+        name: {
+            "class": "logviewer.handlers.SharedFileHandler",
+            "filename": LOG_DIR / f"{name}.log",
+            "max_bytes": int(LOG_MAX_MB * 1024 * 1024),
+            "copies": LOG_COPIE,
+            "formatter": "line",
+        }
+        for name in ("etl", "periodic", "postgresql", "mysql")
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
