@@ -21,7 +21,6 @@ from etlportal.audit.record import Actor, record
 from logviewer import files
 
 CATCH_UP_BYTES = 256 * 1024  # what may be left to compress while the writers wait
-
 ABANDONED_SECONDS = 24 * 3600
 
 
@@ -92,10 +91,8 @@ def size(path: Path) -> int:
     """Bytes of a log and its rotated pieces; 0 without a file."""
     total = 0
     for piece in (path, *files.rotated_pieces(path)):
-        try:
+        with suppress(FileNotFoundError):
             total += piece.stat().st_size
-        except FileNotFoundError:
-            continue
     return total
 
 
@@ -151,24 +148,18 @@ class _Copy:
         """Copies what is new in the pieces, the oldest first; how many bytes."""
         added = 0
         for piece in pieces:
-            file = self._opened(piece)
-            if file is None:  # rotated in this moment: met again in the next turn
+            try:
+                opened = piece.open("rb")
+            except FileNotFoundError:  # rotated in this moment: met again in the next turn
                 continue
+            status = os.fstat(opened.fileno())
+            file = self.read.setdefault((status.st_dev, status.st_ino), opened)
+            if file is not opened:
+                opened.close()
             before = file.tell()
             shutil.copyfileobj(file, self.gzip, 256 * 1024)
             added += file.tell() - before
         return added
-
-    def _opened(self, piece: Path) -> BinaryIO | None:
-        try:
-            file = piece.open("rb")
-        except FileNotFoundError:
-            return None
-        status = os.fstat(file.fileno())
-        known = self.read.setdefault((status.st_dev, status.st_ino), file)
-        if known is not file:
-            file.close()
-        return known
 
 
 def _free_name(folder: Path, name: str) -> Path:

@@ -6,8 +6,8 @@ import stat
 import time
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from etlportal.audit.request import current_request
@@ -53,17 +53,14 @@ def origin_of(error: BaseException) -> str:
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
         chain.append(cause)
-    return " caused by ".join(
-        f"{type(each).__name__}{_places(each.__traceback__)}" for each in chain
-    )
-
-
-def _places(trace: TracebackType | None) -> str:
-    places = [
-        f"{frame.f_globals.get('__name__')}:{number} {frame.f_code.co_name}"
-        for frame, number in traceback.walk_tb(trace)
-    ]
-    return f" [{' > '.join(places)}]" if places else ""
+    told = []
+    for each in chain:
+        places = " > ".join(
+            f"{frame.f_globals.get('__name__')}:{number} {frame.f_code.co_name}"
+            for frame, number in traceback.walk_tb(each.__traceback__)
+        )
+        told.append(f"{type(each).__name__} [{places}]" if places else type(each).__name__)
+    return " caused by ".join(told)
 
 
 class SharedFileHandler(logging.Handler):
@@ -81,34 +78,24 @@ class SharedFileHandler(logging.Handler):
         self.copies = copies
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self._line(record) + "\n"
         try:
-            self._append(line.encode("utf-8", "backslashreplace"))
-        except OSError:
-            return
-
-    def _line(self, record: logging.LogRecord) -> str:
-        try:
-            return self.format(record)
+            line = self.format(record)
         except Exception as error:  # noqa: BLE001 - the caller's values, of any class
             record.args = ()
             record.exc_info = None
             record.msg = f"line of {record.module}:{record.lineno} lost: {type(error).__name__}"
-            return self.format(record)
+            line = self.format(record)
+        with suppress(OSError):
+            self._append(f"{line}\n".encode("utf-8", "backslashreplace"))
 
     def _append(self, line: bytes) -> None:
         while True:
             with files.locked(self.path) as descriptor:
                 status = os.fstat(descriptor)
                 full = status.st_size > 0 and status.st_size + len(line) > self.max_bytes
-                if not (full and stat.S_ISREG(status.st_mode) and self._rotated()):
-                    files.write_line(descriptor, line, status.st_size)
-                    return
-
-    def _rotated(self) -> bool:
-        """Better a file that is too long than a line lost."""
-        try:
-            files.rotate(self.path, self.copies)
-        except OSError:
-            return False
-        return True
+                if full and stat.S_ISREG(status.st_mode):
+                    with suppress(OSError):  # better a file that is too long than a line lost
+                        files.rotate(self.path, self.copies)
+                        continue
+                files.write_line(descriptor, line, status.st_size)
+                return

@@ -20,7 +20,7 @@ _HARMFUL += (0x200E, 0x200F, *range(0x2066, 0x206A), 0xFEFF)
 ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _HARMFUL}
 
 _SECRET_SHAPES = re.compile(
-    r"(?P<dsn>\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@]{0,200}:[^\s@]{0,500}@"
+    r"(?P<dsn>\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@]{0,200}:[^\s@]{0,500}(?=@)"
     r"|etl_[0-9a-f]{12}_[\w-]{43}"
     r"|(?P<name>\b(?:x-)?(?:api[_-]?key|password|passwd|pwd|secret(?:_key)?|authorization)\b"
     r"['\"]?\s{0,9}[:=]\s{0,9}(?:bearer\s+|basic\s+)?)(?:'[^']*'|\"[^\"]*\"|[^\s,;&)}\]]+)",
@@ -52,13 +52,7 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without the given secrets and without what looks like a key, password or DSN."""
     for secret in secrets:
         text = text.replace(secret, SECRET_SHOWN)
-    return _SECRET_SHAPES.sub(_hide, text)
-
-
-def _hide(match: re.Match[str]) -> str:
-    if dsn := match["dsn"]:
-        return f"{dsn}{SECRET_SHOWN}@"
-    return f"{match['name'] or ''}{SECRET_SHOWN}"
+    return _SECRET_SHAPES.sub(rf"\g<dsn>\g<name>{SECRET_SHOWN}", text)
 
 
 def shortened(text: str) -> str:

@@ -1,7 +1,7 @@
 """The end of a log, read from its end: as fast in a file of gigabytes as in a small one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +79,14 @@ def tail(path: Path, wanted: Wanted) -> Tail:
     newest_first: list[bytes] = []
     size, truncated = 0, False
     with ExitStack() as stack:
-        scan = _Backwards(_open_newest_first(path, stack), matches)
+        newest: dict[tuple[int, int], BinaryIO] = {}
+        # A file that is rotated meanwhile is met again under its new name, and taken once.
+        for piece in (path, *rotated_pieces(path)):
+            with suppress(FileNotFoundError):
+                file = stack.enter_context(piece.open("rb"))
+                status = os.fstat(file.fileno())
+                newest.setdefault((status.st_dev, status.st_ino), file)
+        scan = _Backwards(newest.values(), matches)
         for line in filter(matches, scan):
             size += len(line)
             if len(newest_first) == wanted.lines or size > ANSWERED:
@@ -95,27 +102,13 @@ def clean(line: bytes) -> str:
     return redacted(shortened(escaped(line.decode("utf-8", "replace"))))
 
 
-def _open_newest_first(path: Path, stack: ExitStack) -> list[BinaryIO]:
-    """A file that is rotated meanwhile is met again under its new name, and taken once."""
-    opened: list[BinaryIO] = []
-    seen: set[tuple[int, int]] = set()
-    for candidate in (path, *rotated_pieces(path)):
-        with suppress(FileNotFoundError):
-            file = stack.enter_context(candidate.open("rb"))
-            status = os.fstat(file.fileno())
-            if (status.st_dev, status.st_ino) not in seen:
-                seen.add((status.st_dev, status.st_ino))
-                opened.append(file)
-    return opened
-
-
 class _Backwards:
     """The lines of the files from the last to the first, but for some that are not wanted.
 
     ``stopped``: the limit was reached.
     """
 
-    def __init__(self, newest_first: list[BinaryIO], matches: Matcher) -> None:
+    def __init__(self, newest_first: Iterable[BinaryIO], matches: Matcher) -> None:
         self.files = newest_first
         self.matches = matches
         self.left = SCANNED

@@ -1,7 +1,5 @@
 """The log endpoints (docs/contratto.md, "Indirizzi"): the tail of each file, and clearing."""
 
-from typing import Any
-
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -95,9 +93,10 @@ def read_clear(request: Request) -> tuple[list[str], bool]:
     for name, value in body.items():
         if name in given:
             raise WrongLogOption(sentence=f"{name} è indicato due volte.")
-        given[name] = [
-            _as_text(item) for item in (value if value and isinstance(value, list) else [value])
-        ]
+        items = value if value and isinstance(value, list) else [value]
+        # As in an address; what is no text is no name and no answer.
+        texts = [str(item).lower() if isinstance(item, bool) else item for item in items]
+        given[name] = [text if isinstance(text, str) else "?" for text in texts]
     if given.keys() - {"file", "backup"}:
         raise WrongLogOption(sentence="I parametri sono: file, backup.")
     try:
@@ -105,10 +104,3 @@ def read_clear(request: Request) -> tuple[list[str], bool]:
         return names, options.read_backup(given.get("backup", [""])[-1])
     except options.BadOption as bad:
         raise WrongLogOption(sentence=bad.sentence) from bad
-
-
-def _as_text(value: Any) -> str:
-    """A JSON value as in an address; what is no text is no name and no answer."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else "?"

@@ -2,6 +2,7 @@ import json
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -73,18 +74,13 @@ class Command(PortalCommand):
                 self._print(f"{name}.log: {line}" if is_grep and not self.as_json else line, name)
             if tail.truncated and not self.as_json:
                 self.stderr.write(f"{name}.log: ci sono righe più vecchie.", style_func=str)
-            if follow:
-                self._follow(follow, name, reader.Matcher(wanted))
-
-    def _follow(self, lines: Any, name: str, matches: reader.Matcher) -> None:
-        try:
-            for line in lines:
-                if line is None:
-                    time.sleep(FOLLOW_SECONDS)
-                elif matches(line):
-                    self._print(reader.clean(line), name)
-        except KeyboardInterrupt:
-            return
+            matches = reader.Matcher(wanted)
+            with suppress(KeyboardInterrupt):
+                for new in follow or ():
+                    if new is None:
+                        time.sleep(FOLLOW_SECONDS)
+                    elif matches(new):
+                        self._print(reader.clean(new), name)
 
     def _print(self, text: str, name: str) -> None:
         if self.as_json:
