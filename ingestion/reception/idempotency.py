@@ -90,8 +90,3 @@ def forget_expired(nome_chiave: str, mark: Mark, now: datetime) -> None:
         chiave_idempotenza=mark.valore,
         ricevuto_il__lte=now - mark.valida,
     ).update(chiave_idempotenza=None)
-
-
-def answer_of(lotto: LottoRicevuto) -> Answer | None:
-    """The answer that the batch was given; None for one that came by no request."""
-    return Answer(**lotto.risposta) if lotto.risposta else None

@@ -79,7 +79,15 @@ def records_in(body: Any, max_records: int) -> list[dict[str, Any]]:
     Raises ``NoList``, ``TooManyRecords``, or ``NoRecord`` naming every element that is none.
     """
     if isinstance(body, dict):
-        body = _elements_of(body)
+        # An object that has a field of ours is a record, even if it has a member ``value`` too (an
+        # unknown key, kept like any other).
+        members = {} if _has_known_field(body) else body
+        lists = (
+            inner
+            for key, inner in members.items()
+            if normalised_key(key) == "value" and isinstance(inner, list)
+        )
+        body = next(lists, [body])
     if not isinstance(body, list):
         raise NoList
     if len(body) > max_records:
@@ -94,17 +102,6 @@ def records_in(body: Any, max_records: int) -> list[dict[str, Any]]:
     if wrong:
         raise NoRecord(wrong[:MAX_DETAILS], wrong=len(wrong), ricevuti=len(body))
     return body
-
-
-def _elements_of(body: dict[str, Any]) -> list[Any]:
-    """The list in an OData wrapper; an object that has a field of ours is a record, even if it
-    has a member ``value`` too (an unknown key, kept like any other).
-    """
-    if not _has_known_field(body):
-        for key, inner in body.items():
-            if normalised_key(key) == "value" and isinstance(inner, list):
-                return inner
-    return [body]
 
 
 def _has_known_field(record: dict[str, Any]) -> bool:
@@ -143,22 +140,16 @@ def stage(record: dict[str, Any]) -> StagedRecord:
         if name == "anomalia" and declared is None:
             declared = _storable(value, name, notices)
         elif name in texts and texts[name] is None:
-            texts[name] = _as_text(value, name, notices)
+            if isinstance(value, str):
+                texts[name] = _storable_text(str(value), name, notices)
+            elif value is not None:
+                stored = _storable(value, name, notices)
+                texts[name] = json.dumps(stored, ensure_ascii=False)
         else:
             field = storable_text(key)
             _note_alteration(key, field, field, notices)
             others[_free_key(key, others)] = _storable(value, field, notices)
     return StagedRecord(texts, declared, others or None, notices or None)
-
-
-def _as_text(value: Any, field: str, notices: list[dict[str, str]]) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, NumberText):
-        return str(value)
-    if isinstance(value, str):
-        return _storable_text(value, field, notices)
-    return json.dumps(_storable(value, field, notices), ensure_ascii=False)
 
 
 def _storable_text(text: str, field: str, notices: list[dict[str, str]]) -> str:
@@ -190,23 +181,15 @@ def _storable(value: Any, field: str, notices: list[dict[str, str]]) -> Any:
         return members
     if isinstance(value, list):
         return [_storable(item, field, notices) for item in value]
-    if isinstance(value, NumberText):
-        return _storable_number(value, field, notices)
-    if isinstance(value, str):
-        return _storable_text(value, field, notices)
-    return value
-
-
-def _storable_number(text: str, field: str, notices: list[dict[str, str]]) -> Any:
-    """A number where ``jsonb`` gives it back to the digit, else its text; a notice if infinite."""
-    number = float(text)
+    if not isinstance(value, NumberText):
+        return _storable_text(value, field, notices) if isinstance(value, str) else value
+    # A number where ``jsonb`` gives it back to the digit, else its text.
+    number = float(value)
     if math.isinf(number):
-        notices.append(
-            {"campo": field, "motivo": "numero_non_rappresentabile", "valore": text[:500]}
-        )
-        return str(text)
-    if "e" in text.lower() or (number == 0 and text.startswith("-")):
-        return str(text)
-    if SHORT_INTEGER.fullmatch(text):
-        return int(text)
-    return number if repr(number) == text else str(text)
+        told = {"campo": field, "motivo": "numero_non_rappresentabile", "valore": value[:500]}
+        notices.append(told)
+    elif "e" in value.lower() or (number == 0 and value.startswith("-")):
+        return str(value)
+    elif SHORT_INTEGER.fullmatch(value):
+        return int(value)
+    return number if repr(number) == value else str(value)

@@ -100,7 +100,7 @@ def _replay(first: LottoRicevuto, mark: Mark, post: Post, encode: Encode) -> Rep
     endpoint, is only said to be a duplicate.
     """
     logger.info("batch %s: sent again", first.uuid, extra={"request_id": post.request_id})
-    answer = idempotency.answer_of(first)
+    answer = Answer(**first.risposta) if first.risposta else None  # it may have come by no request
     if answer and not mark.per_corpo and answer.trasferisce == post.start_transfer:
         return Reply(answer, ripetuta=True)
     run = None
