@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -37,15 +37,31 @@ class Options:
     run_days: int
     chunk_size: int = 2000
 
-    def rows_before(self, now: datetime) -> datetime:
-        return now - timedelta(days=self.raw_days)
 
-    def batches_before(self, now: datetime) -> datetime:
-        """A batch row also answers a request that is sent again."""
-        return min(self.rows_before(now), now - KEPT_FOR)
+class Old(NamedTuple):
+    """What is past its days at one moment; the batches also where rows of them are left."""
 
-    def runs_before(self, now: datetime) -> datetime:
-        return now - timedelta(days=self.run_days)
+    rows: QuerySet[RawOperazione]
+    batches: QuerySet[LottoRicevuto]
+    runs: QuerySet[EsecuzioneEtl]
+    tasks: QuerySet[Success]
+
+    @classmethod
+    def at(cls, now: datetime, options: Options) -> "Old":
+        before = now - timedelta(days=options.raw_days)
+        # A raw row names its run; and lateness counts from the last success of each kind.
+        named = RawOperazione.objects.filter(esecuzione=OuterRef("pk"))
+        kept = EsecuzioneEtl.objects.succeeded().values("tipo").annotate(last=Max("pk"))
+        ended = EsecuzioneEtl.objects.filter(finita_il__lt=now - timedelta(days=options.run_days))
+        return cls(
+            RawOperazione.objects.filter(
+                stato=RawOperazione.Stato.PROCESSED, elaborato_il__lt=before
+            ),
+            # A batch row also answers a request that is sent again.
+            LottoRicevuto.objects.filter(ricevuto_il__lt=min(before, now - KEPT_FOR)),
+            ended.filter(~Exists(named)).exclude(pk__in=kept.values("last")),
+            Success.objects.filter(stopped__lt=before),
+        )
 
 
 @dataclass
@@ -71,14 +87,12 @@ class Purge(Work):
         # The limits are taken once: a long purge does not chase the clock.
         now = timezone.now()
         size, today = self.options.chunk_size, timezone.localdate(now)
-        rows_before = self.options.rows_before(now)
-        batches_before = self.options.batches_before(now)
-        old_runs = _old_runs(self.options.runs_before(now))
+        old = Old.at(now, self.options)
         steps: dict[str, Callable[[], int]] = {
-            "record": lambda: _delete_rows(rows_before, today, size),
-            "lotti": lambda: _delete_batches(batches_before, today, size),
-            "esecuzioni": lambda: _delete_chunk(old_runs, size),
-            "lavori": lambda: _delete_chunk(_old_tasks(rows_before), size),
+            "record": lambda: _delete_rows(old.rows, today, size),
+            "lotti": lambda: _delete_batches(old.batches, today, size),
+            "esecuzioni": lambda: _delete_chunk(old.runs, size),
+            "lavori": lambda: _delete_chunk(old.tasks, size),
         }
         for counter, delete_some in steps.items():
             while deleted := lease.retry(delete_some):
@@ -99,37 +113,22 @@ class Purge(Work):
 
 def preview(options: Options) -> PurgeTally:
     """What a purge would delete now, writing nothing."""
-    now = timezone.now()
-    before = options.rows_before(now)
+    old = Old.at(timezone.now(), options)
     # Batches that this very purge would empty count too.
-    left = RawOperazione.objects.filter(lotto=OuterRef("pk")).exclude(
-        pk__in=_old_rows(before).values("pk")
-    )
+    left = RawOperazione.objects.filter(lotto=OuterRef("pk")).exclude(pk__in=old.rows.values("pk"))
     return PurgeTally(
-        record=_old_rows(before).count(),
-        lotti=LottoRicevuto.objects.filter(
-            ~Exists(left), ricevuto_il__lt=options.batches_before(now)
-        ).count(),
-        esecuzioni=_old_runs(options.runs_before(now)).count(),
-        lavori=_old_tasks(before).count(),
+        record=old.rows.count(),
+        lotti=old.batches.filter(~Exists(left)).count(),
+        esecuzioni=old.runs.count(),
+        lavori=old.tasks.count(),
     )
 
 
-# --- Rows -----------------------------------------------------------------------------------
-
-
-def _old_rows(before: datetime) -> QuerySet[RawOperazione]:
-    return RawOperazione.objects.filter(
-        stato=RawOperazione.Stato.PROCESSED, elaborato_il__lt=before
-    )
-
-
-def _delete_rows(before: datetime, today: date, size: int) -> int:
+def _delete_rows(old: QuerySet[RawOperazione], today: date, size: int) -> int:
     """Rows that somebody is setting back to PENDING in this moment are passed over."""
     with transaction.atomic(using="default"):
         rows = list(
-            _old_rows(before)
-            .order_by("elaborato_il")
+            old.order_by("elaborato_il")
             .select_for_update(skip_locked=True)
             .values_list("pk", "lotto_id")[:size]
         )
@@ -154,40 +153,19 @@ def _note(today: date, **counts: int) -> None:
     )
 
 
-# --- Batches, runs, tasks -------------------------------------------------------------------
-
-
-def _delete_batches(before: datetime, today: date, size: int) -> int:
+def _delete_batches(old: QuerySet[LottoRicevuto], today: date, size: int) -> int:
     """Emptied ones; one whose books do not balance stays, for ``verifica`` to tell."""
     rows = RawOperazione.objects.filter(lotto=OuterRef("pk"))
-    emptied = LottoRicevuto.objects.filter(
-        ~Exists(rows), ricevuto_il__lt=before, record=F("eliminati")
-    )
+    emptied = old.filter(~Exists(rows), record=F("eliminati")).order_by("ricevuto_il")
     with transaction.atomic(using="default"):
-        old = list(emptied.order_by("ricevuto_il").values_list("pk", flat=True)[:size])
-        if not old:
+        pks = list(emptied.values_list("pk", flat=True)[:size])
+        if not pks:
             return 0
-        batches = LottoRicevuto.objects.filter(pk__in=old)
+        batches = LottoRicevuto.objects.filter(pk__in=pks)
         deleted = batches.aggregate(all=Sum("eliminati"))["all"]
         batches.delete()
-        _note(today, lotti=len(old), dei_lotti=deleted)
-    return len(old)
-
-
-def _old_runs(before: datetime) -> QuerySet[EsecuzioneEtl]:
-    """Ended runs that no raw row names; the last success of each kind stays: lateness counts
-    from it.
-    """
-    kept = EsecuzioneEtl.objects.succeeded().values("tipo").annotate(last=Max("pk"))
-    rows = RawOperazione.objects.filter(esecuzione=OuterRef("pk"))
-    return EsecuzioneEtl.objects.filter(~Exists(rows), finita_il__lt=before).exclude(
-        pk__in=kept.values("last")
-    )
-
-
-def _old_tasks(before: datetime) -> QuerySet[Success]:
-    tasks: QuerySet[Success] = Success.objects.filter(stopped__lt=before)
-    return tasks
+        _note(today, lotti=len(pks), dei_lotti=deleted)
+    return len(pks)
 
 
 def _delete_chunk(old: "QuerySet[EsecuzioneEtl] | QuerySet[Success]", size: int) -> int:

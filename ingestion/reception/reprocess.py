@@ -26,6 +26,13 @@ class Choice(NamedTuple):
     lotto: UUID | None = None
     codice: str | None = None
 
+    def __str__(self) -> str:
+        """For the audit trail."""
+        told = [f"lotto {self.lotto}"] if self.lotto else []
+        told += [f"codice {self.codice}"] if self.codice else []
+        told += [", ".join(map(str, self.ids))] if self.ids is not None else []
+        return "; ".join(told) or "tutti quelli in errore"
+
 
 def rows_in_error(choice: Choice) -> QuerySet[RawOperazione]:
     """Those that staff set aside with a reason are among them only where named by number."""
@@ -45,11 +52,7 @@ def requeue(choice: Choice, by: Actor) -> int:
     if not ids:
         return 0
     with transaction.atomic(using="default"):
-        told = [f"lotto {choice.lotto}"] if choice.lotto else []
-        told += [f"codice {choice.codice}"] if choice.codice else []
-        told += [", ".join(map(str, choice.ids))] if choice.ids is not None else []
-        on = f"raw_operazione: {'; '.join(told) or 'tutti quelli in errore'}"
-        record("record.rimessi_in_coda", by, on, {"record": len(ids)})
+        record("record.rimessi_in_coda", by, f"raw_operazione: {choice}", {"record": len(ids)})
         return store.requeue(ids, by)
 
 

@@ -204,5 +204,5 @@ class TestRestoredMysql:
 def test_a_choice_in_words():
     lotto = UUID(int=7)
     choice = reprocess.Choice([1, 2], lotto, "X")
-    assert reprocess._in_words(choice) == f"lotto {lotto}; codice X; 1, 2"
-    assert reprocess._in_words(reprocess.Choice()) == "tutti quelli in errore"
+    assert str(choice) == f"lotto {lotto}; codice X; 1, 2"
+    assert str(reprocess.Choice()) == "tutti quelli in errore"
