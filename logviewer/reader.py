@@ -76,7 +76,7 @@ def tail(path: Path, wanted: Wanted) -> Tail:
     No file: no lines. Raises ``OSError`` for a file that cannot be read.
     """
     matches = Matcher(wanted)
-    newest_first: list[bytes] = []
+    found: list[bytes] = []
     size, truncated = 0, False
     with ExitStack() as stack:
         newest: dict[tuple[int, int], BinaryIO] = {}
@@ -86,15 +86,15 @@ def tail(path: Path, wanted: Wanted) -> Tail:
                 file = stack.enter_context(piece.open("rb"))
                 status = os.fstat(file.fileno())
                 newest.setdefault((status.st_dev, status.st_ino), file)
-        scan = _Backwards(newest.values(), matches)
-        for line in filter(matches, scan):
-            size += len(line)
-            if len(newest_first) == wanted.lines or size > ANSWERED:
+        for line in backwards(newest.values(), matches):
+            if line is not None and not matches(line):
+                continue
+            if line is None or len(found) == wanted.lines or size + len(line) > ANSWERED:
                 truncated = True
                 break
-            newest_first.append(line)
-    lines = [clean(line) for line in reversed(newest_first)]
-    return Tail(lines, truncated or scan.stopped)
+            size += len(line)
+            found.append(line)
+    return Tail([clean(line) for line in reversed(found)], truncated)
 
 
 def clean(line: bytes) -> str:
@@ -102,40 +102,32 @@ def clean(line: bytes) -> str:
     return redacted(shortened(escaped(line.decode("utf-8", "replace"))))
 
 
-class _Backwards:
-    """The lines of the files from the last to the first, but for some that are not wanted.
-
-    ``stopped``: the limit was reached.
+def backwards(newest_first: Iterable[BinaryIO], matches: Matcher) -> Iterator[bytes | None]:
+    """The lines of the files from the last to the first, but for some that are not wanted; None
+    where the limit is reached.
     """
-
-    def __init__(self, newest_first: Iterable[BinaryIO], matches: Matcher) -> None:
-        self.files = newest_first
-        self.matches = matches
-        self.left = SCANNED
-        self.stopped = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        for file in self.files:
-            position = file.seek(0, os.SEEK_END)
-            begun = b""  # the part read so far of a line whose beginning is not read yet
-            while position:
-                if self.left <= 0:
-                    self.stopped = True
-                    return
-                length = min(BLOCK, position)
-                position -= length
-                file.seek(position)
-                block = file.read(length) + begun
-                if self.matches.may_be_in(block):
-                    self.left -= length
-                    first, *rest = block.split(b"\n")
-                    yield from filter(None, reversed(rest))
-                else:
-                    self.left -= length // PASSED_OVER + 1
-                    first = block.partition(b"\n")[0]
-                begun = first[:LONGEST_LINE]
-            if begun:
-                yield begun
+    left = SCANNED
+    for file in newest_first:
+        position = file.seek(0, os.SEEK_END)
+        begun = b""  # the part read so far of a line whose beginning is not read yet
+        while position:
+            if left <= 0:
+                yield None
+                return
+            length = min(BLOCK, position)
+            position -= length
+            file.seek(position)
+            block = file.read(length) + begun
+            if matches.may_be_in(block):
+                left -= length
+                first, *rest = block.split(b"\n")
+                yield from filter(None, reversed(rest))
+            else:
+                left -= length // PASSED_OVER + 1
+                first = block.partition(b"\n")[0]
+            begun = first[:LONGEST_LINE]
+        if begun:
+            yield begun
 
 
 def follow(path: Path) -> Iterator[bytes | None]:

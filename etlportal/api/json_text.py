@@ -18,13 +18,12 @@ from etlportal.api.errors import (
     TooManyValues,
     UnreadableJson,
 )
-from ingestion.reception.payloads import NumberText, storable_text
+from ingestion.reception.payloads import MAX_DETAILS, NumberText, storable_text
 
 MAX_NESTING = 32
 # 10,000 records of 40 members each: 10 MB of real records hold fewer. Python takes 100 to 200
 # bytes a value: without this cap, 10 MB of "{},{},…" would take 250 MB.
 MAX_VALUES = 400_000
-MAX_DETAILS = 100
 # Enough to tell which of the two reasons to give for a body that is refused anyway.
 DEPTH_SAMPLE = 100_000
 
