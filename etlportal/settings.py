@@ -308,7 +308,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["etlportal.api.renderers.Utf8JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "etlportal.api.renderers.AlwaysJson",
     "EXCEPTION_HANDLER": "etlportal.api.handlers.handle_exception",
-    "DEFAULT_METADATA_CLASS": "etlportal.api.metadata.Methods",
+    "DEFAULT_METADATA_CLASS": "etlportal.api.renderers.Methods",
     "UNAUTHENTICATED_USER": None,
 }
 

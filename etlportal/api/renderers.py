@@ -5,6 +5,7 @@ generale").
 from collections.abc import Iterable
 from typing import Any
 
+from rest_framework.metadata import BaseMetadata
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -25,3 +26,10 @@ class AlwaysJson(BaseContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         renderer = next(iter(renderers))
         return renderer, renderer.media_type or ""
+
+
+class Methods(BaseMetadata):
+    """What OPTIONS answers: the methods of an endpoint, and nothing of how it is built."""
+
+    def determine_metadata(self, request: Request, view: Any) -> dict[str, Any]:
+        return {"metodi": view.allowed_methods}

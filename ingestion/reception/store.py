@@ -76,7 +76,8 @@ def receive(post: Post, dedup: timedelta, encode: Encode) -> Reply:
     sha256 = hashlib.sha256(post.body).hexdigest()
     # No records, nothing to double: equal bodies say nothing.
     mark = idempotency.mark_of(post.headers, sha256, dedup if post.records else timedelta(0))
-    for attempt in range(1, MAX_TRIES + 1):
+    tries = MAX_TRIES
+    while True:
         now = timezone.now()
         if mark and (first := idempotency.first_of(post.nome_chiave, mark, sha256, now)):
             return _replay(first, mark, post, encode)
@@ -90,9 +91,9 @@ def receive(post: Post, dedup: timedelta, encode: Encode) -> Reply:
                 rows.update(risposta=answer._asdict())
                 return Reply(answer, ripetuta=False)
         except _MarkTaken:
-            if mark is None or attempt == MAX_TRIES:
+            tries -= 1
+            if mark is None or not tries:
                 raise
-    raise AssertionError("unreachable")
 
 
 def _replay(first: LottoRicevuto, mark: Mark, post: Post, encode: Encode) -> Reply:
