@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from production.fields import Limits, PieceLimits
+from production.vocabulary import TipoOperazione
 
 # °C over all forgings of the plant: a mix of pieces, each hot in its own way.
 MEAN_TEMPERATURE = 990.0
@@ -34,7 +35,7 @@ class SimulatedPiece:
 
     codice: str
     limiti: PieceLimits = NO_LIMITS
-    fase_finale: str = "forgiatura"
+    fase_finale: str = TipoOperazione.FORGIATURA
 
     @property
     def peso(self) -> Range:

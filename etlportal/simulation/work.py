@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from etlportal.simulation.plant import SimulatedPiece, SimulatedPlant, demand
 from production.timestamps import utc_to_plant
+from production.vocabulary import TipoOperazione
 
 CYCLE = timedelta(minutes=10)
 CYCLES_PER_HOUR = 6  # and so a rate of r pieces/hour makes r sixths of a piece in a cycle
@@ -30,8 +31,7 @@ CUSTOMERS = (
     ("Turbine Oglio (simulata)", "IT00000000006"),
 )
 
-FORGIATURA = "forgiatura"
-CNC = "cnc"
+FORGIATURA, CNC = TipoOperazione.FORGIATURA, TipoOperazione.CNC
 
 
 class SimulatedOrder(NamedTuple):

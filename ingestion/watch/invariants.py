@@ -21,7 +21,13 @@ from ingestion.transfer.records import CleanRecord, RawRecord
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, TipoFermo
 from production.timestamps import DoubleHour, utc_to_plant
-from production.vocabulary import EsitoForgiatura, OrigineAnomalia, TipoOperazione
+from production.vocabulary import (
+    ALTRO_FERMO,
+    NESSUN_FERMO,
+    EsitoForgiatura,
+    OrigineAnomalia,
+    TipoOperazione,
+)
 
 CHUNK = 2000
 Stato = RawOperazione.Stato
@@ -274,7 +280,7 @@ def _incoherent_machining(
     if stored["cnc__pezzi_prodotti"] != pezzi_prodotti(record):
         yield "I pezzi prodotti non sono pezzi/ora per durata."
     word, stop = parsed.tipo_fermo, stored["cnc__tipo_fermo_id"]
-    unknown = stop == "ALTRO" and AnomaliaId.TIPO_FERMO_SCONOSCIUTO in row.kinds
-    expected = "NESSUNO" if word is None else words.get(word, stop)
-    if not unknown and (stop != expected or (stop == "ALTRO" and word not in words)):
+    unknown = stop == ALTRO_FERMO and AnomaliaId.TIPO_FERMO_SCONOSCIUTO in row.kinds
+    expected = NESSUN_FERMO if word is None else words.get(word, stop)
+    if not unknown and (stop != expected or (stop == ALTRO_FERMO and word not in words)):
         yield "Il tipo di fermo non è quello ricevuto."
