@@ -152,8 +152,9 @@ class Field:
             value = quote(value.testo)
         elif isinstance(value, str):
             value = quote(value)
-        label = speech.translate(self.label)
-        return speech.say(template, label=label, value="" if value is None else value, **values)
+        values["label"] = speech.translate(self.label)
+        values["value"] = "" if value is None else value
+        return speech.say(template, **values)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)

@@ -99,14 +99,21 @@ class Speech(NamedTuple):
 
     def say(self, template: str, **values: str | Decimal | int | datetime) -> str:
         """The sentence with these values: numbers and times as people write them."""
-        shown = {name: self.shown(value) for name, value in values.items()}
-        return self.translate(template) % shown
+        for name, value in values.items():
+            if not isinstance(value, str):  # most are texts, and a run says thousands
+                values[name] = self.shown(value)
+        return self.translate(template) % values
 
     def shown(self, value: str | Decimal | int | datetime, unit: str = "") -> str:
         if isinstance(value, str):
             return value
         if isinstance(value, datetime):
-            return _moment(value)
+            try:
+                at, zone = utc_to_plant(value), ""
+            except OverflowError:  # the last hours of the year 9999
+                at, zone = value, " UTC"
+            day = f"{at.day:02}/{at.month:02}/{at.year}"  # three times as fast as strftime
+            return f"{day} {at.hour:02}:{at.minute:02}:{at.second:02}{zone}"
         text = _number(value).replace(".", self.decimal_sign)
         return f"{text} {unit}" if unit else text
 
@@ -148,10 +155,3 @@ def _number(number: Decimal | int) -> str:
     if len(exact.as_tuple().digits) > MAX_DIGITS or abs(exact.adjusted()) > MAX_DIGITS:
         return f"{float(exact):g}"
     return f"{exact.normalize():f}"
-
-
-def _moment(moment: datetime) -> str:
-    try:
-        return f"{utc_to_plant(moment):%d/%m/%Y %H:%M:%S}"
-    except OverflowError:  # the last hours of the year 9999
-        return f"{moment:%d/%m/%Y %H:%M:%S} UTC"
