@@ -50,7 +50,7 @@ def read_timestamp(text: str | None) -> datetime | DoubleHour | Unreadable | Non
     if written is None:
         return None
     try:
-        moment = _read_iso(written) or _read_italian(written) or _read_serial(written)
+        moment = _read(written)
         if moment is None:
             return Unreadable(written, UNKNOWN_FORM)
         if moment.year < FIRST_YEAR:
@@ -83,29 +83,18 @@ def utc_to_plant(moment: datetime) -> datetime:
     return moment.astimezone(PLANT_TIME_ZONE).replace(tzinfo=None, fold=0)
 
 
-def _read_iso(written: str) -> datetime | None:
-    match = _ISO.fullmatch(written)
-    if match is None:
-        return None
-    # fromisoformat takes more forms than docs/regole.md does, and cuts decimals after the sixth
-    return datetime.fromisoformat(match[1] + (match[2] or "").upper())
-
-
-def _read_italian(written: str) -> datetime | None:
-    match = _ITALIAN.fullmatch(written)
-    if match is None:
-        return None
-    day, month, year, time = match.groups()
-    return datetime.fromisoformat(f"{year}-{month}-{day}T{time}")
-
-
-def _read_serial(written: str) -> datetime | None:
-    """Days since 1899-12-30, to the nearest second: five decimals of a day are 0.9 s, so that
-    10:00:00 is sent as 45646.41667, which is 10:00:00.288 to the letter.
-    """
-    match = _SERIAL.fullmatch(written)
-    if match is None:
-        return None
-    days = Decimal(f"{match[1]}.{match[2] or 0}")
-    seconds = (days * 86_400).to_integral_value(ROUND_HALF_UP)
-    return SERIAL_DAY_ZERO + timedelta(seconds=int(seconds))
+def _read(written: str) -> datetime | None:
+    """As it is written, with or without an offset; None if it has none of the three forms."""
+    if match := _ISO.fullmatch(written):
+        # fromisoformat takes more forms than docs/regole.md does, and cuts decimals after the sixth
+        return datetime.fromisoformat(match[1] + (match[2] or "").upper())
+    if match := _ITALIAN.fullmatch(written):
+        day, month, year, time = match.groups()
+        return datetime.fromisoformat(f"{year}-{month}-{day}T{time}")
+    if match := _SERIAL.fullmatch(written):
+        # Days since 1899-12-30, to the nearest second: five decimals of a day are 0.9 s, so that
+        # 10:00:00 is sent as 45646.41667, which is 10:00:00.288 to the letter.
+        days = Decimal(f"{match[1]}.{match[2] or 0}")
+        seconds = (days * 86_400).to_integral_value(ROUND_HALF_UP)
+        return SERIAL_DAY_ZERO + timedelta(seconds=int(seconds))
+    return None
