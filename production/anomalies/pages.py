@@ -1,4 +1,4 @@
-"""What the acts on anomalies ask and say in the admin; what they do is ``anomaly_work``."""
+"""What the acts on anomalies ask and say in the admin; what they do is ``work``."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,18 @@ from etlportal.lists.acts import reason_field
 from etlportal.lists.columns import EMPTY, Column, badge, plant_time
 from etlportal.lists.filters import row_number
 from etlportal.lists.panels import table
-from production.anomalies import work as anomaly_work
-from production.anomalies.work import MOST_AT_ONCE, Act, Outcome, Refusal, Seen
+from production.anomalies.work import (
+    ACCEPT,
+    CLOSE,
+    MOST_AT_ONCE,
+    NOTE,
+    REOPEN,
+    TAKE,
+    Act,
+    Outcome,
+    Refusal,
+    Seen,
+)
 from production.models import MAX_NOTA, AnomaliaOperazione, StoriaAnomalia
 
 Stato = AnomaliaOperazione.Stato
@@ -49,35 +59,35 @@ class ActPage:
 
 PAGES = (
     ActPage(
-        anomaly_work.TAKE,
+        TAKE,
         gettext_lazy("Prendi in carico"),
         gettext_lazy("Prendi in carico le anomalie scelte"),
         gettext_lazy("Dici agli altri che te ne occupi tu. Resta da gestire finché non è chiusa."),
         gettext_lazy("presa in carico"),
     ),
     ActPage(
-        anomaly_work.NOTE,
+        NOTE,
         gettext_lazy("Aggiungi una nota"),
         gettext_lazy("Aggiungi una nota alle anomalie scelte"),
         gettext_lazy("La nota resta nella storia dell'anomalia; lo stato non cambia."),
         gettext_lazy("nota"),
     ),
     ActPage(
-        anomaly_work.ACCEPT,
+        ACCEPT,
         gettext_lazy("Accetta in deroga"),
         gettext_lazy("Accetta in deroga le anomalie scelte"),
         gettext_lazy("Il pezzo si accetta così com'è, anche se fuori dai limiti: scrivi perché."),
         gettext_lazy("accettata in deroga"),
     ),
     ActPage(
-        anomaly_work.CLOSE,
+        CLOSE,
         gettext_lazy("Chiudi"),
         gettext_lazy("Chiudi le anomalie scelte"),
         gettext_lazy("Non c'è altro da fare: scrivi che cosa è stato fatto."),
         gettext_lazy("chiusa"),
     ),
     ActPage(
-        anomaly_work.REOPEN,
+        REOPEN,
         gettext_lazy("Riapri"),
         gettext_lazy("Riapri le anomalie scelte"),
         gettext_lazy("Torna aperta, e chiunque la può prendere in carico: scrivi perché."),

@@ -95,7 +95,10 @@ def _of_field(row: AnomaliaOperazione, limits: Limits, speech: Speech) -> str | 
     field = FIELDS.get(row.campo or "")
     value = field.read(row.valore_ricevuto) if field else None
     if field is None or field.anomaly(value) != row.anomalia_id:
-        return _altered(row, speech)
+        if row.anomalia_id != AnomaliaId.ALTRO or not row.campo:
+            return None
+        held = speech.say(sentences.HELD, value=quote(row.valore_ricevuto or ""))
+        return speech.altered(row.campo, held)
     inizio = row.operazione.timestamp_inizio
     if isinstance(value, DoubleHour):
         value = value.not_before(inizio)
@@ -105,10 +108,3 @@ def _of_field(row: AnomaliaOperazione, limits: Limits, speech: Speech) -> str | 
     if isinstance(field, StopType):
         return f"{told} {speech.translate(sentences.STOP_HINT)}"
     return told
-
-
-def _altered(row: AnomaliaOperazione, speech: Speech) -> str | None:
-    if row.anomalia_id != AnomaliaId.ALTRO or not row.campo:
-        return None
-    held = speech.say(sentences.HELD, value=quote(row.valore_ricevuto or ""))
-    return speech.altered(row.campo, held)

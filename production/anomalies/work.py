@@ -5,7 +5,7 @@ acted meanwhile, is told so and overwrites nothing. Each act leaves its rows in 
 the transaction that changes the state, and one attempt in the audit trail.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,35 +25,24 @@ class Act(NamedTuple):
     """``to`` None: the state stays as it is. ``event`` is the act's name in the audit trail."""
 
     name: str
+    event: str
     starts_from: tuple[StatoAnomalia, ...]
     to: StatoAnomalia | None
-    permission: str
-    needs_note: bool
-    event: str
+    permission: str = GESTISCI
+    needs_note: bool = True
 
 
+OF_SOMEBODY = (Stato.PRESA_IN_CARICO, Stato.ACCETTATA_IN_DEROGA, Stato.CHIUSA)
 TAKE = Act(
-    "prendi", (Stato.APERTA,), Stato.PRESA_IN_CARICO, ANNOTA, False, "anomalia.presa_in_carico"
+    "prendi", "anomalia.presa_in_carico", (Stato.APERTA,), Stato.PRESA_IN_CARICO, ANNOTA, False
 )
+NOTE = Act("annota", "anomalia.annotata", tuple(Stato), None, ANNOTA)
 ACCEPT = Act(
-    "accetta",
-    Stato.to_handle(),
-    Stato.ACCETTATA_IN_DEROGA,
-    GESTISCI,
-    True,
-    "anomalia.accettata_in_deroga",
+    "accetta", "anomalia.accettata_in_deroga", Stato.to_handle(), Stato.ACCETTATA_IN_DEROGA
 )
-CLOSE = Act("chiudi", Stato.to_handle(), Stato.CHIUSA, GESTISCI, True, "anomalia.chiusa")
+CLOSE = Act("chiudi", "anomalia.chiusa", Stato.to_handle(), Stato.CHIUSA)
 # Also one that is taken: nobody but who has it could take it any more.
-REOPEN = Act(
-    "riapri",
-    (Stato.PRESA_IN_CARICO, Stato.ACCETTATA_IN_DEROGA, Stato.CHIUSA),
-    Stato.APERTA,
-    GESTISCI,
-    True,
-    "anomalia.riaperta",
-)
-NOTE = Act("annota", tuple(Stato), None, ANNOTA, True, "anomalia.annotata")
+REOPEN = Act("riapri", "anomalia.riaperta", OF_SOMEBODY, Stato.APERTA)
 ACTS = (TAKE, NOTE, ACCEPT, CLOSE, REOPEN)
 
 
@@ -76,9 +65,9 @@ class Refusal(NamedTuple):
     """An anomaly left as it is: its state now (None: it is there no more), and by whom."""
 
     pk: int
-    stato: str | None
-    gestita_da: str | None
-    gestita_il: datetime | None
+    stato: str | None = None
+    gestita_da: str | None = None
+    gestita_il: datetime | None = None
 
 
 class Outcome(NamedTuple):
@@ -98,32 +87,34 @@ def perform(act: Act, seen: Sequence[Seen], *, nota: str, by: Actor, now: dateti
     if len(seen) > MOST_AT_ONCE:
         raise TooMany(len(seen))
     with transaction.atomic(using="production"):
-        rows = _locked(seen)
-        fitting = [row for pk, stato in seen if (row := rows.get(pk)) and _fits(act, row, stato)]
-        done = list({row.pk: row for row in fitting}.values())
+        # Locked in the order of the key, so that two who act on the same ones do not block.
+        wanted = AnomaliaOperazione.objects.filter(pk__in=[pk for pk, _ in seen]).order_by("pk")
+        shown = wanted.only("stato", "gestita_da", "gestita_il").select_for_update()
+        rows = {row.pk: row for row in shown}
+        done = {
+            pk: rows[pk]
+            for pk, stato in seen
+            # A note changes no state, so it fits whatever happened meanwhile.
+            if pk in rows
+            and (act.to is None or (rows[pk].stato == stato and stato in act.starts_from))
+        }
         if done:
-            ids = [row.pk for row in done]
-            on = f"anomalia_operazione: {', '.join(map(str, ids))}"
-            with attempt(act.event, by, on, {"anomalie": ids, "nota": nota}):
-                _write(act, done, nota, by.name, now)
-    changed = {row.pk for row in done}
-    refused = [_refusal(pk, rows.get(pk)) for pk, _ in seen if pk not in changed]
-    return Outcome([row.pk for row in done], refused)
+            on = f"anomalia_operazione: {', '.join(map(str, done))}"
+            with attempt(act.event, by, on, {"anomalie": list(done), "nota": nota}):
+                _write(act, done.values(), nota, by.name, now)
+    refused = [
+        Refusal(pk, row.stato, row.gestita_da, row.gestita_il)
+        if (row := rows.get(pk))
+        else Refusal(pk)
+        for pk, _ in seen
+        if pk not in done
+    ]
+    return Outcome(list(done), refused)
 
 
-def _locked(seen: Iterable[Seen]) -> dict[int, AnomaliaOperazione]:
-    """The rows by key, locked in its order, so that two who act on the same ones do not block."""
-    wanted = AnomaliaOperazione.objects.filter(pk__in=[pk for pk, _ in seen])
-    rows = wanted.only("stato", "gestita_da", "gestita_il").order_by("pk").select_for_update()
-    return {row.pk: row for row in rows}
-
-
-def _fits(act: Act, row: AnomaliaOperazione, stato: str) -> bool:
-    """A note changes no state, so it fits whatever happened meanwhile."""
-    return act.to is None or (row.stato == stato and stato in act.starts_from)
-
-
-def _write(act: Act, rows: Sequence[AnomaliaOperazione], nota: str, by: str, now: datetime) -> None:
+def _write(
+    act: Act, rows: Collection[AnomaliaOperazione], nota: str, by: str, now: datetime
+) -> None:
     StoriaAnomalia.objects.bulk_create(
         StoriaAnomalia(
             anomalia_operazione_id=row.pk,
@@ -140,9 +131,3 @@ def _write(act: Act, rows: Sequence[AnomaliaOperazione], nota: str, by: str, now
         AnomaliaOperazione.objects.filter(pk__in=[row.pk for row in rows]).update(
             stato=act.to, gestita_da=by, gestita_il=now, nota_gestione=nota
         )
-
-
-def _refusal(pk: int, row: AnomaliaOperazione | None) -> Refusal:
-    if row is None:
-        return Refusal(pk, None, None, None)
-    return Refusal(pk, row.stato, row.gestita_da, row.gestita_il)
