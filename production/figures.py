@@ -11,13 +11,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
-from production.models import (
-    Anomalia,
-    AnomaliaOperazione,
-    Macchinario,
-    Operazione,
-    TipoFermo,
-)
+from production.models import Anomalia, AnomaliaOperazione, Macchinario, Operazione, TipoFermo
 from production.vocabulary import ClasseFermo, OrigineAnomalia, TipoOperazione
 
 # An operation that lasts longer is anomaly 107 (docs/regole.md, "Convalida"): older starts are not
@@ -138,9 +132,9 @@ def instants(
     In the hour that comes twice in autumn the columns alone do not say which one is meant;
     the duration, which was taken before, often does.
     """
-    first, second = _utc(begun.replace(fold=0)), _utc(begun.replace(fold=1))
+    first, second = (begun.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     if durata is None:
-        return first, _utc(ended) if ended else None
+        return first, ended.astimezone(UTC) if ended else None
     lasted = timedelta(microseconds=int(durata * MICROSECONDS))
     if first != second and ended is not None:
         fits = (first + lasted).astimezone(begun.tzinfo).replace(tzinfo=None)
@@ -149,15 +143,11 @@ def instants(
     return first, first + lasted
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
 def anomalies_by_kind() -> list[KindCount]:
     """Open anomalies of each kind that has some; the most first."""
     counts = dict(open_anomalies().values_list("anomalia_id").annotate(Count("pk")))
     names = kind_names(counts)
-    rows = [KindCount(pk, names.get(pk, str(pk)), counts[pk]) for pk in counts]
+    rows = [KindCount(pk, names.get(pk, str(pk)), number) for pk, number in counts.items()]
     return sorted(rows, key=lambda row: (-row.numero, row.id_anomalia))
 
 
@@ -168,20 +158,15 @@ def anomalies_since(since: datetime) -> int:
 
 def anomalies_by_piece(since: datetime) -> list[PieceKindCount]:
     """Open anomalies raised since then, of each piece and kind that has some."""
-    rows = (
-        open_anomalies()
-        .filter(creata_il__gte=since)
-        .values_list("operazione__pezzo_id", "anomalia_id")
-        .annotate(numero=Count("pk"))
-    )
+    raised = open_anomalies().filter(creata_il__gte=since)
+    rows = raised.values_list("operazione__pezzo_id", "anomalia_id").annotate(Count("pk"))
     return [PieceKindCount(*row) for row in rows]
 
 
 def kind_names(ids: Iterable[int]) -> dict[int, str]:
     """The catalogue's names of these kinds of anomaly."""
-    return dict(
-        Anomalia.objects.filter(pk__in=list(ids)).order_by().values_list("pk", "tipo_anomalia")
-    )
+    kinds = Anomalia.objects.filter(pk__in=list(ids)).order_by()
+    return dict(kinds.values_list("pk", "tipo_anomalia"))
 
 
 def stops_since(since: datetime) -> list[StopCount]:
