@@ -13,9 +13,9 @@ from django.db.models import Q, QuerySet
 
 from ingestion.models import RawOperazione
 from ingestion.transfer.build import pezzi_prodotti
+from ingestion.transfer.claim import as_records
 from ingestion.transfer.load import ids_by_uid
 from ingestion.transfer.parse import parse
-from ingestion.transfer.records import RawRecord
 from ingestion.transfer.rules import judge
 from orders import rules
 from orders.counting.chunk import as_productions, uncounted
@@ -37,27 +37,17 @@ def next_lines(limits: Limits, *, fictitious: bool = True) -> list[dict[str, Any
 
     ``limits`` are the transfer's: they say what a staged record will count for.
     """
+    # The index on state, date and number has the orders in this order. Asking for the oldest lines
+    # at once would make the database sort the lines of all waiting orders for each call.
+    orders = Ordine.objects.waiting().order_by("data_inizio", "pk").values_list("pk", flat=True)
     answer: list[dict[str, Any]] = []
-    for orders in _pages_of_orders():
-        answer += _still_to_make(orders, limits)
-        if len(answer) >= MAX_LINES:
-            break
+    start, size = 0, FIRST_PAGE
+    while len(answer) < MAX_LINES and (page := list(orders[start : start + size])):
+        answer += _still_to_make(page, limits)
+        start, size = start + size, 2 * size
     if fictitious and not answer and not _waiting_lines().exists():
         answer = [_as_json(line, line.quantita_rimanente) for line in _fictitious_lines()]
     return answer[:MAX_LINES]
-
-
-def _pages_of_orders() -> Iterator[list[int]]:
-    """Numbers of waiting orders, oldest first, a page at a time.
-
-    The index on state, date and number has them in this order. Asking for the oldest lines at
-    once would make the database sort the lines of all waiting orders for each call.
-    """
-    orders = Ordine.objects.waiting().order_by("data_inizio", "pk").values_list("pk", flat=True)
-    start, size = 0, FIRST_PAGE
-    while page := list(orders[start : start + size]):
-        yield page
-        start, size = start + size, 2 * size
 
 
 def _waiting_lines() -> QuerySet[PezzoOrdine]:
@@ -121,14 +111,7 @@ def _staged(known: Collection[Key], limits: Limits) -> Iterator[Production]:
     loaded, and only not marked yet, is left out: the other tables tell it.
     """
     orders = frozenset(order for order, _ in known)
-    master = MasterData(
-        pezzi={piece: NO_LIMITS for _, piece in known},
-        macchinari=frozenset(),
-        operatori=frozenset(),
-        ordini=orders,
-        tipi_fermo={},
-        anomalie=frozenset(),
-    )
+    master = MasterData(pezzi={piece: NO_LIMITS for _, piece in known}, ordini=orders)
     # The number is text, and " 8", "08" or "8,0" are order 8 too: what is not plain digits is
     # read as well, and judged like the rest.
     rows = RawOperazione.objects.filter(
@@ -136,7 +119,7 @@ def _staged(known: Collection[Key], limits: Limits) -> Iterator[Production]:
         stato=RawOperazione.Stato.PENDING,
         id_ordine__isnull=False,
     )
-    raws = [RawRecord._make(row) for row in rows.values_list(*RawRecord._fields)]
+    raws = as_records(rows)
     present = ids_by_uid([raw.uid for raw in raws])
     for raw in raws:
         if raw.uid in present:

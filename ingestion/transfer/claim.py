@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from ingestion.models import RawOperazione
 from ingestion.transfer.records import RawRecord
@@ -21,12 +21,7 @@ class Span(NamedTuple):
 
 def last_id() -> int:
     """The newest raw id: a run's scope ends here, so that it ends at all."""
-    return (
-        RawOperazione.objects.order_by("-id_operazione")
-        .values_list("id_operazione", flat=True)
-        .first()
-        or 0
-    )
+    return RawOperazione.objects.aggregate(n=Max("id_operazione"))["n"] or 0
 
 
 def count_pending(scope_end: int) -> int:
@@ -39,23 +34,17 @@ def spans(scope_end: int, batch_size: int, limit: int | None) -> Iterator[Span]:
     """
     left = limit
     for tried, size in ((False, batch_size), (True, 1)):
-        after = 0
+        first = 0
         while left is None or left > 0:
-            ids = _next_ids(after, scope_end, tried, size if left is None else min(size, left))
+            waiting = _pending(Span(first, scope_end, tried))
+            most = size if left is None else min(size, left)
+            ids = list(waiting.values_list("id_operazione", flat=True)[:most])
             if not ids:
                 break
             yield Span(ids[0], ids[-1], tried)
-            after = ids[-1]
+            first = ids[-1] + 1
             if left is not None:
                 left -= len(ids)
-
-
-def _next_ids(after: int, scope_end: int, tried: bool, size: int) -> list[int]:
-    rows = RawOperazione.objects.filter(
-        stato=Stato.PENDING, id_operazione__gt=after, id_operazione__lte=scope_end
-    )
-    rows = rows.filter(tentativi__gt=0) if tried else rows.filter(tentativi=0)
-    return list(rows.order_by("id_operazione").values_list("id_operazione", flat=True)[:size])
 
 
 def claim(span: Span) -> list[RawRecord]:
@@ -63,21 +52,21 @@ def claim(span: Span) -> list[RawRecord]:
 
     Rows that another worker holds are passed over: they are its own.
     """
-    return _records(_rows_of(span).select_for_update(skip_locked=True))
+    return as_records(_pending(span).select_for_update(skip_locked=True))
 
 
 def peek(span: Span) -> list[RawRecord]:
     """The same rows, unlocked: for a dry run."""
-    return _records(_rows_of(span))
+    return as_records(_pending(span))
 
 
-def _rows_of(span: Span) -> QuerySet[RawOperazione]:
+def as_records(rows: QuerySet[RawOperazione]) -> list[RawRecord]:
+    return [RawRecord._make(row) for row in rows.values_list(*RawRecord._fields)]
+
+
+def _pending(span: Span) -> QuerySet[RawOperazione]:
+    """The span's pending rows, oldest first."""
     rows = RawOperazione.objects.filter(
         stato=Stato.PENDING, id_operazione__range=(span.first, span.last)
-    )
+    ).order_by("id_operazione")
     return rows.filter(tentativi__gt=0) if span.tried else rows.filter(tentativi=0)
-
-
-def _records(rows: QuerySet[RawOperazione]) -> list[RawRecord]:
-    ordered = rows.order_by("id_operazione")
-    return [RawRecord._make(row) for row in ordered.values_list(*RawRecord._fields)]

@@ -88,7 +88,12 @@ def _load_together(rows: list[LoadRow], created_at: datetime) -> Loaded:
     new = [row for row in rows if row.uid not in present]
     anomalies = 0
     if new:
-        _insert_many(INSERT_OPERAZIONE, (_adapted(row) for row in new))
+        # MariaDB has a uuid type; MySQL and SQLite keep 32 hex digits.
+        native = connections[ALIAS].features.has_native_uuid_field
+        _insert_many(
+            INSERT_OPERAZIONE,
+            ((str(row.uid) if native else row.uid.hex, *row.operazione[1:]) for row in new),
+        )
         ids = ids_by_uid([row.uid for row in new])
         if len(ids) != len(new):
             raise LoadMismatch(f"{len(new)} inserted, {len(ids)} found")
@@ -112,13 +117,6 @@ def ids_by_uid(uids: Sequence[UUID]) -> dict[UUID, int]:
         rows = Operazione.objects.filter(raw_uid__in=chunk)
         found |= {uid: pk for uid, pk in rows.values_list("raw_uid", "pk") if uid}
     return found
-
-
-def _adapted(row: LoadRow) -> tuple[Any, ...]:
-    """MariaDB has a uuid type; MySQL and SQLite keep 32 hex digits."""
-    native = connections[ALIAS].features.has_native_uuid_field
-    uid = str(row.uid) if native else row.uid.hex
-    return tuple(uid if value is row.uid else value for value in row.operazione)
 
 
 def _insert_many(sql: str, rows: Iterable[tuple[Any, ...]]) -> int:

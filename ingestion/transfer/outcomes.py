@@ -1,9 +1,8 @@
 """Marking what became of each claimed row; runs inside the claim's PostgreSQL transaction."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from django.db.models import F
 
@@ -12,17 +11,12 @@ from ingestion.runs.failures import reason
 
 logger = logging.getLogger("etl")
 
-
-class Refusal(NamedTuple):
-    """A raw row that cannot be loaded, and the error that says why."""
-
-    id_operazione: int
-    error: Exception
+Stato = RawOperazione.Stato
 
 
 def mark_processed(ids: Sequence[int], run: EsecuzioneEtl, now: datetime) -> None:
     RawOperazione.objects.filter(id_operazione__in=ids).update(
-        stato=RawOperazione.Stato.PROCESSED,
+        stato=Stato.PROCESSED,
         elaborato_il=now,
         esecuzione=run,
         errore_codice=None,
@@ -30,28 +24,21 @@ def mark_processed(ids: Sequence[int], run: EsecuzioneEtl, now: datetime) -> Non
     )
 
 
-def mark_refused(refusals: Sequence[Refusal], run: EsecuzioneEtl, now: datetime) -> None:
-    for refusal in refusals:
-        code, sentence = reason(refusal.error)
-        _mark_error([refusal.id_operazione], run, now, code, sentence)
-        logger.warning("row %s refused: %s", refusal.id_operazione, code, extra=run.log_extra())
+def mark_refused(refused: Mapping[int, Exception], run: EsecuzioneEtl, now: datetime) -> None:
+    """``refused``: of each row that cannot be loaded, the error that says why."""
+    for pk, error in refused.items():
+        code, sentence = reason(error)
+        _mark_error([pk], run, now, code, sentence)
+        logger.warning("row %s refused: %s", pk, code, extra=run.log_extra())
 
 
 def quarantine_killers(run: EsecuzioneEtl, now: datetime, deaths: int = 3) -> int:
     """Rows at whose hands ``deaths`` runs died go to ERROR untried; returns how many."""
-    ids = list(
-        RawOperazione.objects.filter(
-            stato=RawOperazione.Stato.PENDING, tentativi__gte=deaths
-        ).values_list("id_operazione", flat=True)
-    )
+    killers = RawOperazione.objects.filter(stato=Stato.PENDING, tentativi__gte=deaths)
+    ids = list(killers.values_list("id_operazione", flat=True))
     if ids:
-        _mark_error(
-            ids,
-            run,
-            now,
-            "PROCESSO_TERMINATO",
-            f"Il processo si è fermato {deaths} volte mentre trattava questo record.",
-        )
+        sentence = f"Il processo si è fermato {deaths} volte mentre trattava questo record."
+        _mark_error(ids, run, now, "PROCESSO_TERMINATO", sentence)
         logger.error("rows %s killed %s runs", ids, deaths, extra=run.log_extra())
     return len(ids)
 
@@ -64,9 +51,8 @@ def blame_rows_in_hand(run: EsecuzioneEtl) -> None:
     """
     if run.batch_da is None:
         return
-    rows = RawOperazione.objects.filter(
-        stato=RawOperazione.Stato.PENDING, id_operazione__range=(run.batch_da, run.batch_a)
-    )
+    in_hand = (run.batch_da, run.batch_a)
+    rows = RawOperazione.objects.filter(stato=Stato.PENDING, id_operazione__range=in_hand)
     if run.batch_da != run.batch_a:
         rows = rows.filter(tentativi=0)
     rows.update(tentativi=F("tentativi") + 1)
@@ -76,7 +62,7 @@ def _mark_error(
     ids: Sequence[int], run: EsecuzioneEtl, now: datetime, code: str, sentence: str
 ) -> None:
     RawOperazione.objects.filter(id_operazione__in=ids).update(
-        stato=RawOperazione.Stato.ERROR,
+        stato=Stato.ERROR,
         elaborato_il=now,
         esecuzione=run,
         errore_codice=code,

@@ -20,7 +20,6 @@ from ingestion.transfer.build import LoadRow, build
 from ingestion.transfer.claim import Span, claim, count_pending, last_id, peek, spans
 from ingestion.transfer.load import ids_by_uid, load
 from ingestion.transfer.master_data import load_master_data
-from ingestion.transfer.outcomes import Refusal
 from ingestion.transfer.parse import parse
 from ingestion.transfer.records import RawRecord
 from ingestion.transfer.rules import judge
@@ -80,17 +79,17 @@ def transfer_span(run: EsecuzioneEtl, span: Span, master: MasterData, limits: Li
     now = timezone.now()
     with transaction.atomic(using="default"):
         claimed = claim(span)
-        rows, refusals = _judge_and_build(claimed, master, limits)
+        rows, refused = _judge_and_build(claimed, master, limits)
         loaded = load(rows, utc_to_plant(now))  # MySQL has committed when this returns
         id_of = {raw.uid: raw.id_operazione for raw in claimed}
-        refusals += [Refusal(id_of[uid], error) for uid, error in loaded.rejected]
+        refused |= {id_of[uid]: error for uid, error in loaded.rejected}
         outcomes.mark_processed([id_of[uid] for uid in loaded.new + loaded.present], run, now)
-        outcomes.mark_refused(refusals, run, now)
+        outcomes.mark_refused(refused, run, now)
     return RowTally(
         letti=len(claimed),
         caricati=len(loaded.new),
         gia_presenti=len(loaded.present),
-        in_errore=len(refusals),
+        in_errore=len(refused),
         anomalie=loaded.anomalies,
     )
 
@@ -101,15 +100,15 @@ def preview(options: Options) -> tuple[RowTally, Counter[int]]:
     kinds: Counter[int] = Counter()
     master = load_master_data()
     for span in spans(last_id(), options.batch_size, options.limit):
-        rows, refusals = _judge_and_build(peek(span), master, options.limits)
+        rows, refused = _judge_and_build(peek(span), master, options.limits)
         present = len(ids_by_uid([row.uid for row in rows]))
-        kinds.update(row_anomaly[0] for row in rows for row_anomaly in row.anomalie)
+        kinds.update(finding.id_anomalia for row in rows for finding in row.anomalie)
         tally.add(
             RowTally(
-                letti=len(rows) + len(refusals),
+                letti=len(rows) + len(refused),
                 caricati=len(rows) - present,
                 gia_presenti=present,
-                in_errore=len(refusals),
+                in_errore=len(refused),
             )
         )
     tally.anomalie = kinds.total()
@@ -118,14 +117,14 @@ def preview(options: Options) -> tuple[RowTally, Counter[int]]:
 
 def _judge_and_build(
     claimed: list[RawRecord], master: MasterData, limits: Limits
-) -> tuple[list[LoadRow], list[Refusal]]:
+) -> tuple[list[LoadRow], dict[int, Exception]]:
     rows: list[LoadRow] = []
-    refusals: list[Refusal] = []
+    refused: dict[int, Exception] = {}
     for raw in claimed:
         try:
             verdict = judge(parse(raw), raw.ricevuto_il, master, limits)
             rows.append(build(raw.uid, verdict, master))
         except Exception as error:  # a defect of ours must not hold up its neighbours
             logger.exception("row %s cannot be judged", raw.id_operazione)
-            refusals.append(Refusal(raw.id_operazione, error))
-    return rows, refusals
+            refused[raw.id_operazione] = error
+    return rows, refused
