@@ -54,15 +54,15 @@ REPEATED_ON_FORGIATURA = (
 )
 
 
-class Column(NamedTuple):
+class DecimalColumn(NamedTuple):
     """A DECIMAL column: its last decimal, and the first number that it cannot hold."""
 
     step: Decimal
     bound: Decimal
 
 
-def decimal_column(digits: int, decimals: int) -> Column:
-    return Column(Decimal(1).scaleb(-decimals), Decimal(1).scaleb(digits - decimals))
+def decimal_column(digits: int, decimals: int) -> DecimalColumn:
+    return DecimalColumn(Decimal(1).scaleb(-decimals), Decimal(1).scaleb(digits - decimals))
 
 
 DURATA = decimal_column(16, 6)
@@ -100,32 +100,27 @@ def build(uid: UUID, verdict: Verdict, master: MasterData) -> LoadRow:
         record.tipo_operazione,
         None if record.durata is None else rounded(record.durata, DURATA),
     )
-    forgiatura = cnc = None
+    forgiatura: tuple[Any, ...] | None = None
+    cnc: tuple[Any, ...] | None = None
     if record.tipo_operazione == TipoOperazione.FORGIATURA:
         spec = master.pezzi.get(record.codice_pezzo or "", NO_LIMITS)
-        forgiatura = _build_forgiatura(record, findings, spec)
+        peso, temperatura = record.peso_effettivo, record.temperatura_effettiva
+        kinds = [finding.id_anomalia for finding in findings]
+        forgiatura = (
+            None if peso is None else float(peso),
+            None if temperatura is None else float(temperatura),
+            next((kind for kind in REPEATED_ON_FORGIATURA if kind in kinds), None),
+            *deviation(peso, spec.peso_min, spec.peso_max, KG),
+            *deviation(temperatura, spec.temperatura_min, spec.temperatura_max, CELSIUS),
+            esito(peso, temperatura, spec),
+        )
     elif record.tipo_operazione == TipoOperazione.CNC:
         cnc = (record.numero_pezzi_ora, record.tipo_fermo, pezzi_prodotti(record))
     return LoadRow(uid, operazione, forgiatura, cnc, findings)
 
 
-def _build_forgiatura(
-    record: CleanRecord, findings: list[Finding], spec: PieceLimits
-) -> tuple[Any, ...]:
-    peso, temperatura = record.peso_effettivo, record.temperatura_effettiva
-    found = [finding.id_anomalia for finding in findings]
-    return (
-        None if peso is None else float(peso),
-        None if temperatura is None else float(temperatura),
-        next((kind for kind in REPEATED_ON_FORGIATURA if kind in found), None) if found else None,
-        *deviation(peso, spec.peso_min, spec.peso_max, KG),
-        *deviation(temperatura, spec.temperatura_min, spec.temperatura_max, CELSIUS),
-        esito(peso, temperatura, spec),
-    )
-
-
 def deviation(
-    value: Decimal | None, low: Decimal | None, high: Decimal | None, column: Column
+    value: Decimal | None, low: Decimal | None, high: Decimal | None, column: DecimalColumn
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     """Nominal, deviation, and deviation in % of the nominal, each rounded from exact values.
 
@@ -161,7 +156,7 @@ def pezzi_prodotti(record: CleanRecord) -> Decimal | None:
     return rounded(EXACT.divide(pezzi, SECONDS_PER_HOUR), PEZZI_PRODOTTI)
 
 
-def rounded(value: Decimal, column: Column) -> Decimal | None:
+def rounded(value: Decimal, column: DecimalColumn) -> Decimal | None:
     """Half up (away from zero) to the column's decimals; None if the column cannot hold it."""
     if not -column.bound < value < column.bound:
         return None

@@ -24,7 +24,7 @@ class Declared(NamedTuple):
     malformed: bool = False
 
 
-class Avviso(NamedTuple):
+class Remark(NamedTuple):
     """What reception had to alter to be able to store the record; ``motivo`` is its code."""
 
     campo: str | None
@@ -46,23 +46,22 @@ def read_declared(value: Any) -> Declared:
     return Declared(tuple(known), malformed=None in ids or len(value) > MAX_ELEMENTS)
 
 
-def read_avvisi(value: Any) -> tuple[Avviso, ...]:
+def read_avvisi(value: Any) -> tuple[Remark, ...]:
     """Reception's remarks; one of another shape is kept as its text."""
     if not value:
         return ()
-    elements = value if isinstance(value, list) else [value]
-    return tuple(_read_avviso(element) for element in elements[:MAX_ELEMENTS])
-
-
-def _read_avviso(value: Any) -> Avviso:
-    if not isinstance(value, dict):
-        return Avviso(None, None, as_text(value))
-    campo, motivo, valore = (value.get(key) for key in Avviso._fields)
-    return Avviso(
-        shorten(as_text(campo), CAMPO_LENGTH) if campo else None,
-        as_text(motivo) if motivo else None,
-        None if valore is None else as_text(valore),
-    )
+    remarks = []
+    for element in value[:MAX_ELEMENTS] if isinstance(value, list) else [value]:
+        sent = element if isinstance(element, dict) else {"valore": as_text(element)}
+        campo, motivo, valore = (sent.get(key) for key in Remark._fields)
+        remarks.append(
+            Remark(
+                shorten(as_text(campo), CAMPO_LENGTH) if campo else None,
+                as_text(motivo) if motivo else None,
+                None if valore is None else as_text(valore),
+            )
+        )
+    return tuple(remarks)
 
 
 class ParsedRecord(Record):
@@ -70,7 +69,7 @@ class ParsedRecord(Record):
 
     raw: SkipValidation[RawRecord]
     anomalia: Annotated[Declared, PlainValidator(read_declared)]
-    avvisi: Annotated[tuple[Avviso, ...], PlainValidator(read_avvisi)]
+    avvisi: Annotated[tuple[Remark, ...], PlainValidator(read_avvisi)]
 
 
 READ = (*RawRecord._fields[3:], "raw")  # all but what the portal gave the record itself

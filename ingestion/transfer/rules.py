@@ -33,35 +33,30 @@ def judge(
     by = Criteria(received_at, master, limits)
     clean: dict[str, Any] = dict.fromkeys(FIELDS)
     found: list[Finding] = []
-    read = parsed.__dict__
+    read, raw = parsed.__dict__, parsed.raw
     for name, field in ROWS_OF.get(parsed.tipo_operazione, ROWS_OF[None]):
-        value = read[name]
+        value, received = read[name], getattr(raw, name)
         if value.__class__ is DoubleHour:
             value = value.not_before(clean["timestamp_inizio"])
         clean[name] = admitted = field.admit(value, by)
         if admitted is None:
             if anomaly := field.anomaly(value):
-                note = field.sentence(value, getattr(parsed.raw, name), by, ITALIAN)
-                found.append(_finding(anomaly, name, parsed, note))
+                note = field.sentence(value, received, by, ITALIAN)
+                found.append(_finding(anomaly, name, received, note))
                 clean[name] = field.stored_if_wrong
         elif field.out_of_specification and (pezzo := clean["codice_pezzo"]):
             allowed = field.allowed(master.pezzi.get(pezzo, NO_LIMITS))
             if not allowed.holds(admitted):
                 note = field.beyond(admitted, pezzo, allowed, ITALIAN)
-                found.append(_finding(field.out_of_specification, name, parsed, note))
-    durata = _judge_duration(clean, parsed, by, found)
+                found.append(_finding(field.out_of_specification, name, received, note))
+    durata = _judge_duration(clean, raw.timestamp_fine, by, found)
     found += _declared(parsed, master)
     if parsed.avvisi:
         found += _altered(parsed, found)
     return Verdict(CleanRecord(durata, *clean.values()), found)
 
 
-def _finding(anomaly: AnomaliaId, campo: str, parsed: ParsedRecord, note: str) -> Finding:
-    """An anomaly of a field; its value is the field's text as received."""
-    return _finding_of(anomaly, campo, getattr(parsed.raw, campo), note)
-
-
-def _finding_of(
+def _finding(
     anomaly: int,
     campo: str | None,
     valore: str | None,
@@ -76,9 +71,12 @@ def _finding_of(
 
 
 def _judge_duration(
-    clean: dict[str, Any], parsed: ParsedRecord, by: Criteria, found: list[Finding]
+    clean: dict[str, Any], received: str | None, by: Criteria, found: list[Finding]
 ) -> Decimal | None:
-    """Seconds from start to end, to the microsecond; an end before the start is wrong."""
+    """Seconds from start to end, to the microsecond; an end before the start is wrong.
+
+    ``received``: the text of the end.
+    """
     inizio, fine = clean["timestamp_inizio"], clean["timestamp_fine"]
     if inizio is None or fine is None:
         return None
@@ -86,12 +84,12 @@ def _judge_duration(
         clean["timestamp_fine"] = None
         end = FIELDS["timestamp_fine"]
         note = end.say(ITALIAN, sentences.END_BEFORE_START, fine, start=inizio)
-        found.append(_finding(end.wrong, "timestamp_fine", parsed, note))
+        found.append(_finding(end.wrong, "timestamp_fine", received, note))
         return None
     duration: timedelta = fine - inizio
     if duration > by.limits.durata_max:
         note = DURATA.sentence(sentences.hours(duration), None, by, ITALIAN)
-        found.append(_finding(DURATA.wrong, "timestamp_fine", parsed, note))
+        found.append(_finding(DURATA.wrong, "timestamp_fine", received, note))
     return Decimal(duration // MICROSECOND).scaleb(-6)
 
 
@@ -106,11 +104,11 @@ def _declared(parsed: ParsedRecord, master: MasterData) -> list[Finding]:
         if number not in master.anomalie:
             kind = AnomaliaId.ALTRO
             note = ITALIAN.say(sentences.DECLARED_UNKNOWN, number=str(number))
-        found.append(_finding_of(kind, "anomalia", str(number), note, OrigineAnomalia.MACCHINA))
+        found.append(_finding(kind, "anomalia", str(number), note, OrigineAnomalia.MACCHINA))
     if parsed.anomalia.malformed:
         note = ITALIAN.malformed(MAX_ELEMENTS)
         valore = as_text(parsed.raw.anomalia)
-        found.append(_finding_of(AnomaliaId.ANOMALIA_STRUTTURA, "anomalia", valore, note))
+        found.append(_finding(AnomaliaId.ANOMALIA_STRUTTURA, "anomalia", valore, note))
     return found
 
 
@@ -123,5 +121,5 @@ def _altered(parsed: ParsedRecord, found: list[Finding]) -> list[Finding]:
             told.add(avviso.campo)
             reason = sentences.REASONS_OF_RECEPTION.get(avviso.motivo or "", avviso.motivo)
             note = ITALIAN.altered(avviso.campo, reason or sentences.NOT_STORABLE)
-            altered.append(_finding_of(AnomaliaId.ALTRO, avviso.campo, avviso.valore, note))
+            altered.append(_finding(AnomaliaId.ALTRO, avviso.campo, avviso.valore, note))
     return altered
