@@ -62,10 +62,9 @@ def uncounted() -> QuerySet[Operazione]:
 
 def as_productions(rows: QuerySet[Operazione]) -> list[Production]:
     """With the piece as the catalogue spells it: to MySQL's foreign key "Z1 " is "Z1"."""
-    productions = map(Production._make, rows.values_list(*PRODUCTION_COLUMNS))
     return [
         operation._replace(codice_pezzo=(operation.codice_pezzo or "").rstrip(" ") or None)
-        for operation in productions
+        for operation in map(Production._make, rows.values_list(*PRODUCTION_COLUMNS))
     ]
 
 
@@ -156,15 +155,10 @@ def _lock(
     order_ids = {op.id_ordine for op in operations if op.id_ordine is not None}
     pieces = {operation.codice_pezzo for operation in operations if operation.codice_pezzo}
     # The database compares the state, by the collation by which its constraint let it in.
-    orders = {
-        pk: (aperto, fittizio)
-        for pk, aperto, fittizio in Ordine.objects.filter(pk__in=order_ids)
-        .annotate(aperto=Q(stato=StatoOrdine.IN_ATTESA))
-        .order_by("pk")
-        .select_for_update()
-        .values_list("pk", "aperto", "fittizio")
-    }
-    fittizi = frozenset(pk for pk, (_, fittizio) in orders.items() if fittizio)
+    orders = Ordine.objects.filter(pk__in=order_ids).annotate(aperto=Q(stato=StatoOrdine.IN_ATTESA))
+    locked = list(orders.order_by("pk").select_for_update().values_list("pk", "aperto", "fittizio"))
+    aperti = {pk for pk, aperto, _ in locked if aperto}
+    fittizi = frozenset(pk for pk, _, fittizio in locked if fittizio)
     asked = PezzoOrdine.objects.filter(ordine__in=order_ids, pezzo__in=pieces)
     lines = list(asked.order_by("pk").select_for_update())
     fasi_finali = dict(Pezzo.objects.filter(pk__in=pieces).values_list("pk", "fase_finale"))
@@ -177,9 +171,9 @@ def _lock(
     book = rules.Book(
         linee={
             (line.ordine_id, line.pezzo_id): rules.Line(
-                rimanente=line.quantita_rimanente,
-                somma=line.prodotti_us,
-                aperta=orders[line.ordine_id][0],
+                line.quantita_rimanente,
+                line.prodotti_us,
+                aperta=line.ordine_id in aperti,
             )
             for line in lines
         },
