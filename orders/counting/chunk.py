@@ -20,7 +20,7 @@ from ingestion.runs.lease import RowTally
 from orders import rules, stock
 from orders.counting.completion import complete
 from orders.models import Magazzino, MovimentoProduzione, Ordine, PezzoOrdine
-from orders.rules import Booking, Counted, Production
+from orders.rules import Counted, Production
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, Pezzo
 from production.sentences import BLANKS_MISSING, ITALIAN, SURPLUS
@@ -94,8 +94,8 @@ def count_chunk(
     bookings = rules.bookings(counted, grezzi=grezzi)
 
     _write_ledger(counted, run_id, now)
-    _write_lines(lines, book)
-    _write_stock(bookings, scorte, book, run_id, now)
+    _write_sums(lines, scorte, book)
+    stock.book(bookings, scorte, now, esecuzione=run_id)
     anomalies = _raise_anomalies(counted, now)
     given = {row.id_ordine for row in counted if row.dati and row.id_ordine is not None}
     completed = complete(Ordine.objects.waiting().filter(pk__in=given), now)
@@ -206,8 +206,8 @@ def _write_ledger(counted: Iterable[Counted], run_id: int, now: datetime) -> Non
     )
 
 
-def _write_lines(lines: list[PezzoOrdine], book: rules.Book) -> None:
-    """Changes each line by how far the book went from it."""
+def _write_sums(lines: list[PezzoOrdine], scorte: dict[str, Magazzino], book: rules.Book) -> None:
+    """Changes each line, and the production of each stock row, by how far the book went from it."""
     after = {line.pk: book.linee[line.ordine_id, line.pezzo_id] for line in lines}
     changed = [line for line in lines if after[line.pk].somma != line.prodotti_us]
     PezzoOrdine.objects.filter(pk__in=[line.pk for line in changed]).note_drawn()
@@ -218,19 +218,9 @@ def _write_lines(lines: list[PezzoOrdine], book: rules.Book) -> None:
             quantita_rimanente=F("quantita_rimanente") - given,
             prodotti_us=F("prodotti_us") + made,
         )
-
-
-def _write_stock(
-    bookings: Iterable[Booking],
-    scorte: dict[str, Magazzino],
-    book: rules.Book,
-    run_id: int,
-    now: datetime,
-) -> None:
     for piece, scorta in sorted(scorte.items()):
         if made := book.somme_magazzino[piece] - scorta.prodotti_us:
             Magazzino.objects.filter(pk=scorta.pk).update(prodotti_us=F("prodotti_us") + made)
-    stock.book(bookings, scorte, now, esecuzione=run_id)
 
 
 def _raise_anomalies(counted: Iterable[Counted], now: datetime) -> int:
