@@ -53,12 +53,8 @@ def cell(value: Any, empty: str = "") -> Cell:
     if isinstance(value, int | float | Decimal | date):
         return value
     if isinstance(value, SafeData):
-        return _text_of(str(value))
+        return unescape(strip_tags(str(value))).strip()
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-
-
-def _text_of(markup: str) -> str:
-    return unescape(strip_tags(markup)).strip()
 
 
 def is_formula(text: str) -> bool:
@@ -122,16 +118,11 @@ def _xlsx(sheet: Any, value: Cell) -> Any:
     if isinstance(value, int) and abs(value) >= MOST_DIGITS:
         value = str(value)
     if isinstance(value, str):
-        return _xlsx_text(sheet, value)
+        written = WriteOnlyCell(sheet, NOT_XML.sub("\ufffd", value[:LONGEST_TEXT]))
+        written.data_type = "s"  # whatever it looks like: openpyxl guesses formulas from the "="
+        written.quotePrefix = is_formula(value)
+        return written
     written = WriteOnlyCell(sheet, value)
     if isinstance(value, date):
         written.number_format = MOMENT if isinstance(value, datetime) else DAY
-    return written
-
-
-def _xlsx_text(sheet: Any, text: str) -> Any:
-    """A text cell, whatever the text looks like: openpyxl guesses formulas from the "="."""
-    written = WriteOnlyCell(sheet, NOT_XML.sub("\ufffd", text[:LONGEST_TEXT]))
-    written.data_type = "s"
-    written.quotePrefix = is_formula(text)
     return written

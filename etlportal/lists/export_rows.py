@@ -8,9 +8,8 @@ alone 137 MB for 1,000,000 rows, and a statement may last no longer than its tim
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
 from django.db import connections
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 BATCH = 1_000
 
@@ -42,27 +41,17 @@ def _own_columns(rows: QuerySet[Any]) -> Order | None:
     Only lists of master data can be sorted otherwise, and those have few rows.
     """
     order: Order = []
-    for entry in rows.query.order_by:
-        if not isinstance(entry, str):
-            return None
+    key = rows.model._meta.pk.attname
+    own = {field.attname for field in rows.model._meta.concrete_fields}
+    for entry in map(str, rows.query.order_by):
         name = entry.lstrip("-")
-        column = _own_column(rows.model, name)
-        if column is None:
+        column = key if name == "pk" else name
+        if column not in own:
             return None
         order.append((column, entry.startswith("-")))
-        if column == rows.model._meta.pk.attname:
+        if column == key:
             return order
     return None
-
-
-def _own_column(model: type[Model], name: str) -> str | None:
-    if name == "pk":
-        return model._meta.pk.attname
-    try:
-        field: Any = model._meta.get_field(name)
-    except FieldDoesNotExist:
-        return None
-    return name if getattr(field, "concrete", False) and name == field.attname else None
 
 
 def _after(order: Order, values: tuple[Any, ...], largest: bool) -> Q:
@@ -74,20 +63,15 @@ def _after(order: Order, values: tuple[Any, ...], largest: bool) -> Q:
     for (name, descending), value in zip(order, values, strict=True):
         condition |= same & _beyond(name, descending, value, largest)
         same &= Q(**{f"{name}__isnull": True}) if value is None else Q(**{name: value})
-    return _bound(*order[0], values[0], largest) & condition
+    if values[0] is None:
+        return condition
+    # Says nothing new; with it a server starts in the index where the last page ended.
+    return _beyond(*order[0], values[0], largest, or_equal="e") & condition
 
 
-def _beyond(name: str, descending: bool, value: Any, largest: bool) -> Q:
+def _beyond(name: str, descending: bool, value: Any, largest: bool, or_equal: str = "") -> Q:
     null_comes_last = largest != descending
     if value is None:
         return Q(pk__in=()) if null_comes_last else Q(**{f"{name}__isnull": False})
-    further = Q(**{f"{name}__{'lt' if descending else 'gt'}": value})
+    further = Q(**{f"{name}__{'lt' if descending else 'gt'}{or_equal}": value})
     return further | Q(**{f"{name}__isnull": True}) if null_comes_last else further
-
-
-def _bound(name: str, descending: bool, value: Any, largest: bool) -> Q:
-    """Says nothing new; with it a server starts in the index where the last page ended."""
-    if value is None:
-        return Q()
-    bound = Q(**{f"{name}__{'lte' if descending else 'gte'}": value})
-    return bound | Q(**{f"{name}__isnull": True}) if largest != descending else bound

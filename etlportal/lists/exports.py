@@ -9,7 +9,9 @@ Files speak Italian whatever the language of the page: two of the same list can 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -31,7 +33,7 @@ from django.views.decorators.http import require_GET
 
 from etlportal.audit.record import record, user_of
 from etlportal.lists.columns import Column, Value
-from etlportal.lists.export_files import MARK, Cell, Row, cell, csv_text, write_xlsx
+from etlportal.lists.export_files import MARK, Row, cell, csv_text, write_xlsx
 from etlportal.lists.export_rows import key_batches
 
 PERMISSION = "etlportal.export"
@@ -48,26 +50,27 @@ class ExportMixin(admin.ModelAdmin):
         return self.has_view_permission(request) and request.user.has_perm(PERMISSION)
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_esporta"
         view = self.admin_site.admin_view(self.export_view)
         urls = [
-            path(f"esporta/{kind}/", view, {"kind": kind}, name=f"{name}_{kind}") for kind in FILES
+            path(f"esporta/{kind}/", view, {"kind": kind}, name=self.url_name(f"esporta_{kind}"))
+            for kind in FILES
         ]
         return [*urls, *super().get_urls()]
+
+    def url_name(self, page: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {**(extra_context or {}), "export_links": self._export_links(request)}
-        return super().changelist_view(request, context)
-
-    def _export_links(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """(kind, address) of each file of the list as it is filtered now."""
-        if not self.has_export_permission(request):
-            return []
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_esporta"
+        """With (kind, address) of each file of the list as it is filtered now."""
         query = filters_of(request)
-        return [(kind, reverse(f"{name}_{kind}", query=query)) for kind in FILES]
+        links = [
+            (kind, reverse(f"admin:{self.url_name(f'esporta_{kind}')}", query=query))
+            for kind in FILES
+            if self.has_export_permission(request)
+        ]
+        return super().changelist_view(request, {**(extra_context or {}), "export_links": links})
 
     @method_decorator(require_GET)
     def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
@@ -77,15 +80,13 @@ class ExportMixin(admin.ModelAdmin):
         try:
             changelist: Any = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
-            return redirect(f"{self._list_url()}?{ERROR_FLAG}=1")
+            address = reverse(f"admin:{self.url_name('changelist')}", query={ERROR_FLAG: 1})
+            return redirect(address)
         total = changelist.queryset.order_by().values("pk").count()
         number = min(total, XLSX_LIMIT) if kind == "xlsx" else total
         details = {"formato": kind, "filtri": filters_of(request), "righe": number}
         record("elenco.esportato", user_of(request), self.opts.label_lower, details)
         return FILES[kind](FileOfList(self, request, changelist, number, total))
-
-    def _list_url(self) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
 
 def filters_of(request: HttpRequest) -> dict[str, list[str]]:
@@ -100,21 +101,19 @@ def filters_of(request: HttpRequest) -> dict[str, list[str]]:
 # --- What is in a file ----------------------------------------------------------------------
 
 
+@dataclass
 class FileOfList:
     """The first ``number`` of the ``total`` rows of a list, for one of the writers below."""
 
-    def __init__(
-        self,
-        model_admin: ExportMixin,
-        request: HttpRequest,
-        changelist: Any,
-        number: int,
-        total: int,
-    ) -> None:
-        self.model_admin, self.request, self.changelist = model_admin, request, changelist
-        self.number, self.total = number, total
-        self.columns = list(file_columns(model_admin, request))
-        self.empty = str(model_admin.get_empty_value_display())
+    model_admin: ExportMixin
+    request: HttpRequest
+    changelist: Any
+    number: int
+    total: int
+
+    def __post_init__(self) -> None:
+        self.columns = list(file_columns(self.model_admin, self.request))
+        self.empty = str(self.model_admin.get_empty_value_display())
 
     def name(self, ending: str) -> str:
         with override(LANGUAGE):
@@ -132,11 +131,11 @@ class FileOfList:
         """
         for keys in key_batches(self.changelist.queryset, self.number):
             with override(LANGUAGE):
-                rows: list[Row] = [self._cells(row) for row in self.changelist.rows(keys)]
+                rows: list[Row] = [
+                    [cell(value(row), self.empty) for _, value in self.columns]
+                    for row in self.changelist.rows(keys)
+                ]
             yield rows
-
-    def _cells(self, row: Any) -> list[Cell]:
-        return [cell(value(row), self.empty) for _, value in self.columns]
 
     def about(self) -> list[tuple[str, Any]]:
         """What the file says of itself, for whoever finds it later."""
@@ -176,38 +175,26 @@ def _named_value(model_admin: ExportMixin, name: Any, row: Any) -> Any:
 def csv_file(content: FileOfList) -> HttpResponseBase:
     disposition = {"Content-Disposition": f'attachment; filename="{content.name("csv")}"'}
     kind = "text/csv; charset=utf-8"
-    return StreamingHttpResponse(_csv_parts(content), content_type=kind, headers=disposition)
-
-
-def _csv_parts(content: FileOfList) -> Iterator[bytes]:
-    yield (MARK + csv_text([content.headings()])).encode()
-    for rows in content.batches():
-        yield csv_text(rows).encode("utf-8", "replace")
+    texts = chain([MARK + csv_text([content.headings()])], map(csv_text, content.batches()))
+    parts = (text.encode("utf-8", "replace") for text in texts)
+    return StreamingHttpResponse(parts, content_type=kind, headers=disposition)
 
 
 def xlsx_file(content: FileOfList) -> HttpResponseBase:
     target = TemporaryFile()  # noqa: SIM115 - the response closes it, and so removes it
-    rows = (row for batch in content.batches() for row in batch)
+    title = "Elenco"
     with override(LANGUAGE):
-        title, about = _sheet_title(content), content.about()
-    write_xlsx(target, title, _headed(content, rows), about)
+        about = content.about()
+        if content.number < content.total:  # said at once
+            number = number_format(content.number, force_grouping=True)
+            total = number_format(content.total, force_grouping=True)
+            title = f"Prime {number} di {total}"[:31]
+    rows = chain([content.headings()], chain.from_iterable(content.batches()))
+    write_xlsx(target, title, rows, about)
     target.seek(0)
     return FileResponse(
         target, as_attachment=True, filename=content.name("xlsx"), content_type=XLSX_TYPE
     )
-
-
-def _headed(content: FileOfList, rows: Iterator[Row]) -> Iterator[Row]:
-    yield content.headings()
-    yield from rows
-
-
-def _sheet_title(content: FileOfList) -> str:
-    """Says it at once when rows are left out."""
-    if content.number == content.total:
-        return "Elenco"
-    number, total = (number_format(n, force_grouping=True) for n in (content.number, content.total))
-    return f"Prime {number} di {total}"[:31]
 
 
 FILES: dict[str, Callable[[FileOfList], HttpResponseBase]] = {"csv": csv_file, "xlsx": xlsx_file}
