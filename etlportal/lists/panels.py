@@ -29,18 +29,11 @@ class PanelsMixin:
         return {}
 
     def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **others: Any
     ) -> HttpResponse:
-        if obj:
-            context |= self.panels(request, obj)
-        render = super().render_change_form  # type: ignore[misc]
-        return render(request, context, add, change, form_url, obj)
+        if row := others.get("obj"):
+            context |= self.panels(request, row)
+        return super().render_change_form(request, context, *args, **others)  # type: ignore[misc]
 
 
 def table(

@@ -52,6 +52,10 @@ def may_delete(user: Any, saved: FiltroSalvato) -> bool:
     return saved.utente_id == user.pk or (saved.condiviso and may_share(user))
 
 
+def lists() -> dict[str, admin.ModelAdmin]:
+    return {model._meta.label_lower: shown for model, shown in admin.site._registry.items()}
+
+
 class SaveForm(forms.Form):
     elenco = forms.CharField(max_length=100)
     parametri = forms.CharField(max_length=LONGEST_QUERY, required=False)
@@ -59,8 +63,7 @@ class SaveForm(forms.Form):
     condiviso = forms.BooleanField(label=_("Condividi con tutti"), required=False)
 
     def clean_elenco(self) -> str:
-        lists = {model._meta.label_lower for model in admin.site._registry}
-        if self.cleaned_data["elenco"] not in lists:
+        if self.cleaned_data["elenco"] not in lists():
             raise forms.ValidationError(_("Elenco sconosciuto."))
         return str(self.cleaned_data["elenco"])
 
@@ -72,30 +75,17 @@ class SaveForm(forms.Form):
 def save(request: HttpRequest) -> HttpResponse:
     """Keeps the filter, in place of the user's own of the same name, and shows its list."""
     form = SaveForm(request.POST)
-    if "elenco" not in _cleaned(form):
+    valid = form.is_valid()
+    if "elenco" not in form.cleaned_data:
         return HttpResponse(status=400)
     elenco = form.cleaned_data["elenco"]
-    if not _may_view(request, elenco):
+    if not lists()[elenco].has_view_or_change_permission(request):
         raise PermissionDenied
-    if not form.is_valid() or not form.cleaned_data["parametri"]:
+    if not valid or not form.cleaned_data["parametri"]:
         messages.error(request, gettext("Non salvato: servono un nome e un elenco filtrato."))
         return redirect(address(elenco, form.cleaned_data.get("parametri", {})))
     _store(request, **form.cleaned_data)
     return redirect(address(elenco, form.cleaned_data["parametri"]))
-
-
-def _cleaned(form: SaveForm) -> dict[str, Any]:
-    form.full_clean()
-    return form.cleaned_data
-
-
-def _may_view(request: HttpRequest, elenco: str) -> bool:
-    (model_admin,) = (
-        model_admin
-        for model, model_admin in admin.site._registry.items()
-        if model._meta.label_lower == elenco
-    )
-    return model_admin.has_view_or_change_permission(request)
 
 
 def _store(
