@@ -59,11 +59,11 @@ FILTERS = ("level", "since", "dal", "esecuzione", "q", "lines")
 class StoredFile(NamedTuple):
     """A log or a backup, as the first page lists it."""
 
-    name: str
     file: str
     holds: Any
     bytes: int
     modified: str
+    name: str = ""  # of a log
 
 
 class ClearForm(forms.Form):
@@ -119,7 +119,10 @@ class RegistroAdmin(ReadOnlyMixin, admin.ModelAdmin):
             "overview",
             title=gettext("Registri"),
             logs=[_stored_log(name) for name in files.LOGS],
-            backups=[_stored_backup(backup) for backup in clearing.backups(log_folder())],
+            backups=[
+                StoredFile(path.name, "", path.stat().st_size, moment_text(path.stat().st_mtime))
+                for path in clearing.backups(log_folder())
+            ],
         )
 
     def file_page(self, request: HttpRequest) -> HttpResponse:
@@ -159,21 +162,15 @@ class RegistroAdmin(ReadOnlyMixin, admin.ModelAdmin):
 
     def download(self, request: HttpRequest) -> StreamingHttpResponse:
         """A log with its rotated pieces, the oldest line first, as one text file."""
-        name = _name_in(request)
-        path = files.log_path(log_folder(), name)
+        path = files.log_path(log_folder(), _name_in(request))
         disposition = {"Content-Disposition": f'attachment; filename="{path.name}"'}
-        content_type = "text/plain; charset=utf-8"
-        return StreamingHttpResponse(_blocks(path), content_type=content_type, headers=disposition)
+        kind = "text/plain; charset=utf-8"
+        return StreamingHttpResponse(blocks_of(path), content_type=kind, headers=disposition)
 
     def download_backup(self, request: HttpRequest, name: str) -> FileResponse:
         for backup in clearing.backups(log_folder()):
             if backup.name == name:
-                return FileResponse(
-                    backup.open("rb"),
-                    as_attachment=True,
-                    filename=name,
-                    content_type="application/gzip",
-                )
+                return FileResponse(backup.open("rb"), as_attachment=True, filename=name)
         raise Http404
 
     # --- Clearing ---------------------------------------------------------------------------
@@ -188,7 +185,7 @@ class RegistroAdmin(ReadOnlyMixin, admin.ModelAdmin):
         except options.BadOption as bad:
             raise Http404 from bad
         if request.method == "POST":
-            self._clear(request, names, backup="backup" in request.POST)
+            self.clear_and_tell(request, names)
             return redirect("admin:logviewer_registro_changelist")
         return ask(
             self,
@@ -198,16 +195,17 @@ class RegistroAdmin(ReadOnlyMixin, admin.ModelAdmin):
             explanation=gettext(
                 "Questi registri verranno svuotati; chi lo fa resta scritto nel registro di audit."
             ),
-            chosen=map(_chosen, names),
+            chosen=map(told_when_asked, names),
             hidden=[("file", name) for name in names],
             button=gettext("Svuota"),
             back=reverse("admin:logviewer_registro_changelist"),
             template="admin/logviewer/clear.html",
         )
 
-    def _clear(self, request: HttpRequest, names: list[str], *, backup: bool) -> None:
+    def clear_and_tell(self, request: HttpRequest, names: list[str]) -> None:
+        backup, by = "backup" in request.POST, user_of(request)
         try:
-            cleared = clearing.clear_logs(log_folder(), names, backup=backup, by=user_of(request))
+            cleared = clearing.clear_logs(log_folder(), names, backup=backup, by=by)
         except clearing.AuditRefused:
             sentence = gettext("Il registro di audit non si può scrivere: nulla è stato svuotato.")
             messages.error(request, sentence)
@@ -250,22 +248,17 @@ def _wanted_in(request: HttpRequest) -> tuple[reader.Wanted, str]:
 def _stored_log(name: str) -> StoredFile:
     path = files.log_path(log_folder(), name)
     modified = moment_text(path.stat().st_mtime) if path.is_file() else ""
-    return StoredFile(name, path.name, HOLDS[name], clearing.size(path), modified)
+    return StoredFile(path.name, HOLDS[name], clearing.size(path), modified, name)
 
 
-def _chosen(name: str) -> SafeString:
+def told_when_asked(name: str) -> SafeString:
     """A log, on the page that asks before it is cleared."""
     log = _stored_log(name)
     size = filesizeformat(log.bytes) if log.bytes else gettext("vuoto")
     return format_html("<strong>{}</strong> ({}) · {}", log.file, size, log.holds)
 
 
-def _stored_backup(backup: Path) -> StoredFile:
-    status = backup.stat()
-    return StoredFile(backup.name, backup.name, "", status.st_size, moment_text(status.st_mtime))
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
+def blocks_of(path: Path) -> Iterator[bytes]:
     for piece in (*reversed(files.rotated_pieces(path)), path):
         try:
             file = piece.open("rb")

@@ -9,7 +9,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.lists.columns import plant_time
-from logviewer.lines import LogLine, parse
+from logviewer.lines import parse
 
 LEVEL_LABELS = {
     "DEBUG": _("Dettaglio"),
@@ -31,7 +31,8 @@ _ROW = re.compile(r"row (\d{1,18}) ")
 class ShownLine(NamedTuple):
     """A line for a page; every value is text, "" where the line says nothing.
 
-    ``colore``: a badge's kind (portal.css). The addresses are "" for who may not see them.
+    ``colore``: a badge's kind (portal.css). The addresses are "" for who may not see them;
+    ``richiesta_url`` has all lines of the request, ``record_url`` is of the row that was refused.
     """
 
     ora: str
@@ -47,6 +48,8 @@ class ShownLine(NamedTuple):
 
 def shown_line(text: str, log: str, user: Any) -> ShownLine:
     line = parse(text)
+    same_request = urlencode({"file": log, "q": line.request})
+    row = _ROW.match(line.message) if user.has_perm("ingestion.view_rawoperazione") else None
     return ShownLine(
         ora=plant_time(line.time) if line.time else "",
         livello=str(LEVEL_LABELS.get(line.level, line.level)),
@@ -54,9 +57,9 @@ def shown_line(text: str, log: str, user: Any) -> ShownLine:
         esecuzione="" if line.run is None else str(line.run),
         esecuzione_url=run_url(line.run, user),
         richiesta=line.request,
-        richiesta_url=_request_url(line, log),
+        richiesta_url=line.request and f"{reverse('admin:logviewer_file')}?{same_request}",
         messaggio=line.message,
-        record_url=_record_url(line, user),
+        record_url=reverse("admin:ingestion_rawoperazione_change", args=[row[1]]) if row else "",
     )
 
 
@@ -65,21 +68,6 @@ def run_url(run: Any, user: Any) -> str:
     if run is None or not user.has_perm("ingestion.view_esecuzioneetl"):
         return ""
     return reverse("admin:ingestion_esecuzioneetl_change", args=[run])
-
-
-def _request_url(line: LogLine, log: str) -> str:
-    """Every line of the same request."""
-    if not line.request:
-        return ""
-    return f"{reverse('admin:logviewer_file')}?{urlencode({'file': log, 'q': line.request})}"
-
-
-def _record_url(line: LogLine, user: Any) -> str:
-    """The page of the row that the line says was refused."""
-    row = _ROW.match(line.message)
-    if not row or not user.has_perm("ingestion.view_rawoperazione"):
-        return ""
-    return reverse("admin:ingestion_rawoperazione_change", args=[row[1]])
 
 
 def moment_text(timestamp: float) -> str:
