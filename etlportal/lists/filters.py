@@ -1,8 +1,9 @@
 """By what lists are filtered: inputs of their own in the one form of a list, without a script."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -106,6 +107,19 @@ def matching(rows: QuerySet[Any], text: str, fields: Sequence[str]) -> QuerySet[
     return rows.alias(**{f"upper_{field}": Upper(field) for field in fields}).filter(condition)
 
 
+class NamedRowsFilter(admin.SimpleListFilter):
+    """Rows that their queryset knows by a name: ``rows``, as value → (label, how to ask)."""
+
+    rows: Mapping[str, tuple[Any, Callable[[Any], QuerySet[Any]]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [(value, label) for value, (label, _ask) in self.rows.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        chosen = self.rows.get(self.value() or "")
+        return chosen[1](queryset) if chosen else queryset
+
+
 class MasterDataFilter(TextFilter):
     """Rows of one piece or machine, by its code, or of all whose code or name holds the text."""
 
@@ -135,43 +149,34 @@ class DateRangeFilter(FormFilter):
         return (f"{self.field}_dal", f"{self.field}_al")
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        first, last = (self._day(name) for name in self.names)
-        if first:
-            queryset = queryset.filter(**{f"{self.field}__gte": midnight(first)})
-        if last:
-            queryset = queryset.filter(**{f"{self.field}__lt": midnight(last + timedelta(days=1))})
+        for name, lookup, days in zip(self.names, ("gte", "lt"), (0, 1), strict=True):
+            if name not in self.used_parameters:
+                continue
+            try:
+                day = date.fromisoformat(str(self.used_parameters[name]))
+            except ValueError as error:
+                raise IncorrectLookupParameters from error
+            if not FIRST_DAY <= day <= LAST_DAY:
+                raise IncorrectLookupParameters
+            moment = midnight(day + timedelta(days=days))
+            queryset = queryset.filter(**{f"{self.field}__{lookup}": moment})
         return queryset
 
-    def _day(self, name: str) -> date | None:
-        text = self.used_parameters.get(name)
-        if text is None:
-            return None
-        try:
-            day = date.fromisoformat(str(text))
-        except ValueError as error:
-            raise IncorrectLookupParameters from error
-        if not FIRST_DAY <= day <= LAST_DAY:
-            raise IncorrectLookupParameters
-        return day
-
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        first_name, last_name = self.names
+        first, last = self.names
+        given, today = self.used_parameters, timezone.localdate()
+        since = [(label, f"{today - timedelta(days=n - 1)}") for label, n in self.recent_days]
         yield {
             "without": self.without(changelist),
-            "days": [
-                (first_name, _("Dal"), self.used_parameters.get(first_name, "")),
-                (last_name, _("Al"), self.used_parameters.get(last_name, "")),
+            "days": [(first, _("Dal"), given.get(first, "")), (last, _("Al"), given.get(last, ""))],
+            "recent": [
+                {
+                    "label": label,
+                    "query": changelist.get_query_string({first: day, last: None}),
+                    "selected": given == {first: day},
+                }
+                for label, day in since
             ],
-            "recent": [self._recent(changelist, label, days) for label, days in self.recent_days],
-        }
-
-    def _recent(self, changelist: ChangeList, label: Any, days: int) -> dict[str, Any]:
-        first_name, last_name = self.names
-        first = (timezone.localdate() - timedelta(days=days - 1)).isoformat()
-        return {
-            "label": label,
-            "query": changelist.get_query_string({first_name: first, last_name: None}),
-            "selected": self.used_parameters == {first_name: first},
         }
 
 
@@ -183,3 +188,10 @@ def midnight(day: date) -> datetime:
 def row_number(text: str) -> int | None:
     """The text as a row's number; None if it is none, or longer than any database's."""
     return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
+def read_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

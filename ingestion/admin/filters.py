@@ -1,15 +1,20 @@
 """By what records, batches and runs are filtered in the admin."""
 
+from operator import methodcaller
 from typing import Any
-from uuid import UUID
 
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.lists.filters import DateRangeFilter, GivenTextFilter, NumberFilter
+from etlportal.lists.filters import (
+    DateRangeFilter,
+    GivenTextFilter,
+    NamedRowsFilter,
+    NumberFilter,
+    read_uuid,
+)
 
 
 class RicevutoFilter(DateRangeFilter):
@@ -23,19 +28,15 @@ class EsecuzioneFilter(GivenTextFilter, NumberFilter):
     lookup = "esecuzione_id"
 
 
-class ErroriFilter(admin.SimpleListFilter):
+class ErroriFilter(NamedRowsFilter):
     """Records in error: those that wait for somebody, and those set aside with a reason."""
 
     title = _("errori")
     parameter_name = "errori"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
-        return [("da_gestire", _("Da gestire")), ("scartati", _("Scartati"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
-        if self.value() == "da_gestire":
-            return queryset.rejected()
-        return queryset.discarded() if self.value() == "scartati" else queryset
+    rows = {
+        "da_gestire": (_("Da gestire"), methodcaller("rejected")),
+        "scartati": (_("Scartati"), methodcaller("discarded")),
+    }
 
 
 class LottoFilter(GivenTextFilter):
@@ -45,13 +46,6 @@ class LottoFilter(GivenTextFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         uuid = read_uuid(self.text)
         return queryset.none() if uuid is None else queryset.filter(lotto_id=uuid)
-
-
-def read_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def raw_list(**parameters: Any) -> str:

@@ -1,9 +1,9 @@
 """By what orders, stock and movements are filtered in the admin."""
 
+from operator import methodcaller
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from etlportal.lists.filters import (
     DateRangeFilter,
     GivenTextFilter,
+    NamedRowsFilter,
     NumberFilter,
     TextFilter,
     matching,
@@ -75,36 +76,22 @@ class ScortaPezzoFilter(PezzoFilter):
     lookup = "magazzino__pezzo"
 
 
-class AttenzioneFilter(admin.SimpleListFilter):
+class AttenzioneFilter(NamedRowsFilter):
     """Waiting orders that the start page counts."""
 
     title = _("attenzione")
     parameter_name = "attenzione"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
-        return [
-            ("ritardo", _("In ritardo")),
-            ("quasi", _("Quasi completi")),
-            ("senza_righe", _("Vuoti")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
-        match self.value():
-            case "ritardo":
-                return queryset.late(timezone.localdate(), settings.ORDINI_IN_RITARDO_GIORNI)
-            case "quasi":
-                return queryset.nearly_done()
-            case "senza_righe":
-                return queryset.without_lines()
-        return queryset
+    rows = {
+        "ritardo": (
+            _("In ritardo"),
+            lambda orders: orders.late(timezone.localdate(), settings.ORDINI_IN_RITARDO_GIORNI),
+        ),
+        "quasi": (_("Quasi completi"), methodcaller("nearly_done")),
+        "senza_righe": (_("Vuoti"), methodcaller("without_lines")),
+    }
 
 
-class SottoScortaFilter(admin.SimpleListFilter):
+class SottoScortaFilter(NamedRowsFilter):
     title = _("scorta")
     parameter_name = "scorta"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
-        return [("sotto", _("Sotto la scorta minima"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
-        return queryset.below_minimum() if self.value() == "sotto" else queryset
+    rows = {"sotto": (_("Sotto la scorta minima"), methodcaller("below_minimum"))}
