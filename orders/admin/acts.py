@@ -92,7 +92,7 @@ class OrderAct:
         return order.known_state == self.from_state and not order.fittizio
 
 
-def _what_cancelling_does() -> Any:
+def what_cancelling_does() -> Any:
     if stock_is_finished():
         return _(
             "I pezzi che l'ordine ha già preso o ricevuto tornano in magazzino. Anche quelli "
@@ -110,7 +110,7 @@ CANCEL = OrderAct(
     title=_("Annulla ordine"),
     done=_("Ordine %(order)s annullato."),
     recorded="Ordine annullato.",
-    explanation=_what_cancelling_does,
+    explanation=what_cancelling_does,
     returned=_("tornano in magazzino"),
     pieces=lambda line: line.fatti if stock_is_finished() else 0,
     call=lambda order, **by: services.cancel_order(

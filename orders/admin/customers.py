@@ -14,12 +14,12 @@ from etlportal.lists.pages import EditableAdmin
 from orders.models import Cliente
 
 
-def _orders_of(row: Cliente) -> SafeString:
+def orders_link(row: Cliente) -> SafeString:
     url = reverse("admin:orders_ordine_changelist", query={"id_cliente": row.pk})
     return link(url, gettext("Mostra gli ordini"))
 
 
-ORDINI = Column("vai_ordini", _("ordini"), _orders_of, in_files=())
+ORDINI = Column("vai_ordini", _("ordini"), orders_link, in_files=())
 
 
 @admin.register(Cliente)

@@ -10,20 +10,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.lists.columns import Column, badge, link_to, plant_time, row_link
 from etlportal.lists.pages import ReadOnlyAdmin
 from etlportal.lists.panels import table
-from orders.admin import provenance
-from orders.admin.filters import (
-    GivenEsecuzioneFilter,
-    GivenMagazzinoFilter,
-    MovimentoFilter,
-    OrdineFilter,
-    ScortaPezzoFilter,
-)
+from orders.admin import filters, provenance
 from orders.models import MovimentoMagazzino, MovimentoProduzione
 from orders.rules import PIECE
 from production.admin.filters import PezzoFilter
@@ -41,30 +33,22 @@ ESITO_KIND = {
 }
 
 
-def _outcome(row: MovimentoProduzione) -> SafeString:
-    return badge(ESITO_KIND.get(EsitoConteggio(row.esito), "waiting"), row.get_esito_display())
-
-
-def _produced(pezzi_us: int) -> str:
-    """Fractions too: a CNC cycle may make a third of a piece."""
-    return number_format(round(pezzi_us / PIECE, 2), 0 if pezzi_us % PIECE == 0 else 2)
-
-
-def _signed(quantity: int) -> SafeString:
-    return format_html('<span class="figure">{}</span>', f"{quantity:+d}".replace("-", "−"))
-
-
 PRODUCTION_COLUMNS = (
     Column.of(MovimentoProduzione, "creato_il", plant_time),
     Column.of(MovimentoProduzione, "operazione", link_to("production_operazione")),
     Column.of(MovimentoProduzione, "ordine", link_to("orders_ordine")),
     Column.of(MovimentoProduzione, "pezzo", link_to("production_pezzo")),
-    Column.of(MovimentoProduzione, "esito", value=_outcome),
+    Column.of(
+        MovimentoProduzione,
+        "esito",
+        value=lambda row: badge(ESITO_KIND[row.esito], row.get_esito_display()),
+    ),
     Column(
         "prodotti",
         _("prodotti"),
         attrgetter("pezzi_us"),
-        _produced,
+        # Fractions too: a CNC cycle may make a third of a piece.
+        lambda us: number_format(round(us / PIECE, 2), 0 if us % PIECE == 0 else 2),
         in_files=((_("prodotti"), lambda row: round(row.pezzi_us / PIECE, 2)),),
     ),
     # Whole pieces counted with it, of which the fractions before may be a part.
@@ -82,7 +66,11 @@ STOCK_COLUMNS = (
         value=attrgetter("magazzino"),  # to be selected with the row
         in_files=((_("magazzino"), attrgetter("magazzino_id")),),
     ),
-    Column.of(MovimentoMagazzino, "quantita", _signed),
+    Column.of(
+        MovimentoMagazzino,
+        "quantita",
+        lambda n: format_html('<span class="figure">{}</span>', f"{n:+d}".replace("-", "−")),
+    ),
     Column.of(MovimentoMagazzino, "causa"),
     Column.of(MovimentoMagazzino, "ordine", link_to("orders_ordine")),
     Column.of(MovimentoMagazzino, "operazione", link_to("production_operazione")),
@@ -121,7 +109,13 @@ def newest_booked(title: Any, **of: int) -> dict[str, Any]:
 @admin.register(MovimentoProduzione)
 class MovimentoProduzioneAdmin(ReadOnlyAdmin):
     list_display = PRODUCTION_COLUMNS
-    list_filter = ("esito", MovimentoFilter, PezzoFilter, OrdineFilter, GivenEsecuzioneFilter)
+    list_filter = (
+        "esito",
+        filters.MovimentoFilter,
+        PezzoFilter,
+        filters.OrdineFilter,
+        filters.GivenEsecuzioneFilter,
+    )
     fields = PRODUCTION_COLUMNS
     readonly_fields = PRODUCTION_COLUMNS
 
@@ -133,7 +127,13 @@ class MovimentoProduzioneAdmin(ReadOnlyAdmin):
 class MovimentoMagazzinoAdmin(ReadOnlyAdmin):
     list_display = STOCK_COLUMNS
     list_select_related = ("magazzino",)
-    list_filter = ("causa", MovimentoFilter, ScortaPezzoFilter, OrdineFilter, GivenMagazzinoFilter)
+    list_filter = (
+        "causa",
+        filters.MovimentoFilter,
+        filters.ScortaPezzoFilter,
+        filters.OrdineFilter,
+        filters.GivenMagazzinoFilter,
+    )
     fields = STOCK_COLUMNS
     readonly_fields = STOCK_COLUMNS
 

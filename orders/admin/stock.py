@@ -27,7 +27,7 @@ from orders.models import Magazzino
 CHART_DAYS = 30
 
 
-def _level(row: Magazzino) -> SafeString | None:
+def level_badge(row: Magazzino) -> SafeString | None:
     if row.scorta_minima is None:
         return None
     if row.quantita_disponibile < row.scorta_minima:
@@ -36,7 +36,7 @@ def _level(row: Magazzino) -> SafeString | None:
 
 
 ARTICOLO = Column("articolo", _("articolo"), attrgetter("articolo"), sort="pezzo_id")
-LIVELLO = Column("sotto_scorta", _("livello"), _level)
+LIVELLO = Column("sotto_scorta", _("livello"), level_badge)
 DISPONIBILE = Column(
     "disponibile",
     _("disponibile"),
