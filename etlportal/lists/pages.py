@@ -10,13 +10,19 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from etlportal.lists.columns import Column
 from etlportal.lists.exports import ExportMixin
-from etlportal.lists.filters import DateRangeFilter, FormFilter, matching, row_number
+from etlportal.lists.filters import (
+    DateRangeFilter,
+    FormFilter,
+    matching,
+    read_uuid,
+    row_number,
+)
 from etlportal.lists.panels import PanelsMixin
 
 COUNT_LIMIT = 2_000
@@ -51,17 +57,13 @@ class FastChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = self.rows(list(self._page().values_list("pk", flat=True)))
-
-    def _page(self) -> Any:
-        """The rows of this page, of which only the keys are asked."""
-        if self.paginator.more:
-            return self.result_list
-        few = self.queryset.filter(pk__in=self.paginator.found)
-        if self.show_all or not self.multi_page:
-            return few
-        first = (self.page_num - 1) * self.list_per_page
-        return few[first : first + self.list_per_page]
+        page: Any = self.result_list
+        if not self.paginator.more:
+            page = self.queryset.filter(pk__in=self.paginator.found)
+            if self.multi_page and not self.show_all:
+                first = (self.page_num - 1) * self.list_per_page
+                page = page[first : first + self.list_per_page]
+        self.result_list = self.rows(list(page.values_list("pk", flat=True)))
 
     def rows(self, keys: Sequence[Any]) -> list[Any]:
         """The rows with these keys, in their order, as the list shows them."""
@@ -135,29 +137,36 @@ class ReadOnlyMixin:
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 class ReadOnlyAdmin(ReadOnlyMixin, FastListAdmin):
     pass
 
 
-class NumberSearchMixin:
-    """A search box that takes the row's own number."""
+class ExactSearchMixin:
+    """A search box that takes the whole value of one of ``search_fields``, each with an index."""
 
+    opts: Any
     search_fields: ClassVar[Any] = ("pk",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if not search_term.strip():
+        text = search_term.strip()
+        if not text:
             return queryset, False
-        number = row_number(search_term.strip())
-        return (queryset.none() if number is None else queryset.filter(pk=number)), False
+        found = Q(pk__in=())
+        for name in self.search_fields:
+            value: Any = text
+            match self.opts.pk if name == "pk" else self.opts.get_field(name):
+                case IntegerField():
+                    value = row_number(text)
+                case UUIDField():
+                    value = read_uuid(text)
+            if value is not None:
+                found |= Q(**{name: value})
+        return queryset.filter(found), False
 
 
 class EditableAdmin(FastListAdmin):

@@ -17,9 +17,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.lists.columns import Column, link, plant_time
-from etlportal.lists.pages import ReadOnlyAdmin
+from etlportal.lists.pages import ExactSearchMixin, ReadOnlyAdmin
 from ingestion.admin import provenance
-from ingestion.admin.filters import RicevutoFilter, raw_list, read_uuid
+from ingestion.admin.filters import RicevutoFilter, raw_list
 from ingestion.admin.raw import state_badge
 from ingestion.models import LottoRicevuto, RawOperazione
 
@@ -37,7 +37,7 @@ def beginning_of(body: bytes) -> tuple[str, bool]:
     return text, len(shown) > SHOWN_BYTES
 
 
-def _by_state(lotto: LottoRicevuto) -> SafeString | None:
+def records_by_state(lotto: LottoRicevuto) -> SafeString | None:
     """How many of its records are in each state, as links to them."""
     rows = RawOperazione.objects.filter(lotto=lotto).order_by("stato").values_list("stato")
     links = [
@@ -47,18 +47,19 @@ def _by_state(lotto: LottoRicevuto) -> SafeString | None:
     return format_html_join(" ", "{}", links) or None
 
 
-def _body_link(lotto: LottoRicevuto) -> SafeString:
-    url = reverse("admin:ingestion_lottoricevuto_corpo", args=[lotto.pk])
-    return link(url, gettext("Mostra il corpo ricevuto"))
-
-
 RICEVUTO = Column.of(LottoRicevuto, "ricevuto_il", plant_time, sort=True)
-PER_STATO = Column("per_stato", _("record per stato"), _by_state)
-CORPO = Column("vai_corpo", _("corpo"), _body_link)
+PER_STATO = Column("per_stato", _("record per stato"), records_by_state)
+BODY = "ingestion_lottoricevuto_corpo"
+CORPO = Column(
+    "vai_corpo",
+    _("corpo"),
+    lambda row: link(reverse(f"admin:{BODY}", args=[row.pk]), gettext("Mostra il corpo ricevuto")),
+)
+SENDER = ("nome_chiave", "flusso", "flusso_esecuzione", "flusso_operazione", "chiave_idempotenza")
 
 
 @admin.register(LottoRicevuto)
-class LottoRicevutoAdmin(ReadOnlyAdmin):
+class LottoRicevutoAdmin(ExactSearchMixin, ReadOnlyAdmin):
     list_display = ("uuid", RICEVUTO, "nome_chiave", "flusso", "record")
     list_filter = (RicevutoFilter,)
     ordering = ("-ricevuto_il", "-pk")
@@ -66,36 +67,16 @@ class LottoRicevutoAdmin(ReadOnlyAdmin):
     search_help_text = _("Identificativo del lotto.")
     fieldsets = (
         (None, {"fields": ("uuid", RICEVUTO, "record", PER_STATO, CORPO, "sha256")}),
-        (
-            _("Chi lo ha mandato"),
-            {
-                "fields": (
-                    "nome_chiave",
-                    "flusso",
-                    "flusso_esecuzione",
-                    "flusso_operazione",
-                    "chiave_idempotenza",
-                )
-            },
-        ),
+        (_("Chi lo ha mandato"), {"fields": SENDER}),
     )
     readonly_fields = (RICEVUTO, PER_STATO, CORPO)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LottoRicevuto]:
         return super().get_queryset(request).defer("corpo", "risposta")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        if not search_term.strip():
-            return queryset, False
-        uuid = read_uuid(search_term.strip())
-        return (queryset.none() if uuid is None else queryset.filter(pk=uuid)), False
-
     def get_urls(self) -> list[URLPattern]:
         body = self.admin_site.admin_view(self.body)
-        name = "ingestion_lottoricevuto_corpo"
-        return [path("<uuid:uuid>/corpo/", body, name=name), *super().get_urls()]
+        return [path("<uuid:uuid>/corpo/", body, name=BODY), *super().get_urls()]
 
     def body(self, request: HttpRequest, uuid: UUID) -> HttpResponse:
         """The body as it came, at most its first ``SHOWN_BYTES``."""

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -23,16 +23,8 @@ from etlportal.audit.record import record, user_of
 from etlportal.lists.acts import ask, reason_field
 from etlportal.lists.columns import Column, badge, cut_to, plant_time, row_link
 from etlportal.lists.filters import row_number
-from etlportal.lists.pages import ReadOnlyAdmin
-from ingestion.admin import provenance
-from ingestion.admin.filters import (
-    ErroriFilter,
-    EsecuzioneFilter,
-    LottoFilter,
-    RicevutoFilter,
-    raw_list,
-    read_uuid,
-)
+from etlportal.lists.pages import ExactSearchMixin, ReadOnlyAdmin
+from ingestion.admin import filters, provenance
 from ingestion.models import MAX_MOTIVO, RawOperazione
 from ingestion.reception import store
 from ingestion.reception.payloads import TEXT_FIELDS
@@ -68,16 +60,17 @@ def received(name: str) -> Column:
     return Column.of(RawOperazione, name, value=value)
 
 
-def _state(row: RawOperazione) -> SafeString:
-    if row.scartato_il:
-        return badge("waiting", _("In errore · scartato"))
-    return state_badge(row.stato)
-
-
-STATO = Column("stato_badge", _("stato"), _state)
+STATO = Column(
+    "stato_badge",
+    _("stato"),
+    lambda row: (
+        badge("waiting", _("In errore · scartato")) if row.scartato_il else state_badge(row.stato)
+    ),
+)
 RICEVUTO = Column.of(RawOperazione, "ricevuto_il", plant_time, sort=True)
 ELABORATO = Column.of(RawOperazione, "elaborato_il", plant_time)
 SCARTATO = Column.of(RawOperazione, "scartato_il", plant_time)
+OUTCOME = (STATO, "errore_messaggio", "errore_codice", "tentativi", ELABORATO)
 RECEIVED = tuple(map(received, (*TEXT_FIELDS, "anomalia", "altri_campi", "avvisi")))
 
 
@@ -85,20 +78,7 @@ class DiscardForm(forms.Form):
     motivo = reason_field(MAX_MOTIVO, _("Resta scritto sul record con il tuo nome."))
 
 
-def requeue_and_tell(queryset: QuerySet[RawOperazione], request: HttpRequest) -> int:
-    """Back into the queue, and into the audit trail; if one of the two fails, neither."""
-    by = user_of(request)
-    with transaction.atomic(using="default"):
-        rows = queryset.filter(stato=RawOperazione.Stato.ERROR).order_by("pk")
-        ids = list(rows.values_list("pk", flat=True))
-        number = store.requeue(ids, by)
-        if number:
-            on = f"raw_operazione: {', '.join(map(str, ids))}"
-            record("record.rimessi_in_coda", by, on, {"record": number})
-    return number
-
-
-def _chosen(row: RawOperazione) -> SafeString:
+def told_when_asked(row: RawOperazione) -> SafeString:
     """A record, on the page that asks why it is set aside."""
     why = f" · {Truncator(row.errore_messaggio).chars(160)}" if row.errore_messaggio else ""
     return format_html("{}{}", row_link("ingestion_rawoperazione", row.pk), why)
@@ -118,7 +98,7 @@ def tell_discarded(request: HttpRequest, discarded: int, asked: int) -> None:
 
 
 @admin.register(RawOperazione)
-class RawOperazioneAdmin(ReadOnlyAdmin):
+class RawOperazioneAdmin(ExactSearchMixin, ReadOnlyAdmin):
     list_display = (
         "id_operazione",
         RICEVUTO,
@@ -128,41 +108,26 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         Column.of(RawOperazione, "codice_macchinario", cut_to(30)),
         Column.of(RawOperazione, "errore_messaggio", cut_to(120)),
     )
-    list_filter = ("stato", ErroriFilter, RicevutoFilter, EsecuzioneFilter, LottoFilter)
+    list_filter = (
+        "stato",
+        filters.ErroriFilter,
+        filters.RicevutoFilter,
+        filters.EsecuzioneFilter,
+        filters.LottoFilter,
+    )
     list_defer = ("anomalia", "altri_campi", "avvisi")
     sortable_by = ("id_operazione",)
-    search_fields = ("uid", "codice_pezzo", "codice_macchinario")
+    search_fields = ("pk", "uid", "codice_pezzo", "codice_macchinario")
     search_help_text = _(
         "Numero o identificativo del record, oppure codice esatto del pezzo o del macchinario."
     )
     fieldsets = (
-        (
-            _("Stato"),
-            {"fields": (STATO, "errore_messaggio", "errore_codice", "tentativi", ELABORATO)},
-        ),
+        (_("Stato"), {"fields": OUTCOME}),
         (_("Record come ricevuto"), {"fields": RECEIVED}),
         (_("Ricezione"), {"fields": ("id_operazione", "uid", "indice", RICEVUTO)}),
     )
     readonly_fields = (STATO, "uid", ELABORATO, RICEVUTO, *RECEIVED, SCARTATO)
     actions = ("requeue", "discard")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RawOperazione]:
-        return super().get_queryset(request).select_related("esecuzione")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        uuid = read_uuid(text)
-        if uuid is not None:
-            return queryset.filter(uid=uuid), False
-        found = Q(codice_pezzo=text) | Q(codice_macchinario=text)
-        number = row_number(text)
-        if number is not None:
-            found |= Q(pk=number)
-        return queryset.filter(found), False
 
     def get_urls(self) -> list[URLPattern]:
         by_uid = self.admin_site.admin_view(self.by_uid)
@@ -187,30 +152,26 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
         messages.warning(request, sentence)
         return redirect("admin:ingestion_rawoperazione_changelist")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = {**(extra_context or {}), "may_requeue": self.has_requeue_permission(request)}
-        return super().change_view(request, object_id, form_url, context)
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Of a record set aside, also by whom, when and why."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or obj.scartato_il is None:
-            return fieldsets
+        first, *others = super().get_fieldsets(request, obj)
         scarto = (_("Scarto"), {"fields": ("scartato_da", SCARTATO, "scartato_motivo")})
-        return (*fieldsets[:1], scarto, *fieldsets[1:])
+        return (first, *([scarto] if obj and obj.scartato_il else ()), *others)
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ingestion.change_rawoperazione")
 
     @admin.action(description=_("Rimetti in coda i record in errore"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[RawOperazione]) -> None:
-        number = requeue_and_tell(queryset, request)
+        """Back into the queue, and into the audit trail; if one of the two fails, neither."""
+        by = user_of(request)
+        with transaction.atomic(using="default"):
+            rows = queryset.filter(stato=RawOperazione.Stato.ERROR).order_by("pk")
+            ids = list(rows.values_list("pk", flat=True))
+            number = store.requeue(ids, by)
+            if number:
+                on = f"raw_operazione: {', '.join(map(str, ids))}"
+                record("record.rimessi_in_coda", by, on, {"record": number})
         if not number:
             sentence = gettext(
                 "Nessun record rimesso in coda: fra quelli scelti nessuno è in errore."
@@ -272,12 +233,12 @@ class RawOperazioneAdmin(ReadOnlyAdmin):
                 "gestire. Per riprenderlo, rimettilo in coda."
             ),
             subject=subject % {"number": len(rows)},
-            chosen=map(_chosen, rows),
+            chosen=map(told_when_asked, rows),
             address=reverse("admin:ingestion_rawoperazione_scarta"),
             hidden=[("id", row.pk) for row in rows],
             back=reverse("admin:ingestion_rawoperazione_change", args=[rows[0].pk])
             if len(rows) == 1
-            else raw_list(),
+            else filters.raw_list(),
         )
 
     def panels(self, request: HttpRequest, row: RawOperazione) -> dict[str, Any]:

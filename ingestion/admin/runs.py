@@ -41,18 +41,16 @@ def run_seconds(run: EsecuzioneEtl) -> float | None:
     return ((run.finita_il or timezone.now()) - run.iniziata_il).total_seconds()
 
 
-def _errors(run: EsecuzioneEtl) -> SafeString | None:
+def errors_link(run: EsecuzioneEtl) -> SafeString | None:
     if not run.in_errore:
         return None
     url = raw_list(esecuzione=run.pk, stato__exact=RawOperazione.Stato.ERROR)
     return link(url, gettext("Mostra i record in errore"))
 
 
-def _state(run: EsecuzioneEtl) -> SafeString:
-    return badge(KIND[EsecuzioneEtl.Stato(run.stato)], run.get_stato_display())
-
-
-STATO = Column("stato_badge", _("stato"), _state)
+STATO = Column(
+    "stato_badge", _("stato"), lambda run: badge(KIND[run.stato], run.get_stato_display())
+)
 CREATA, INIZIATA, BATTITO, FINITA = (
     Column.of(EsecuzioneEtl, name, plant_time)
     for name in ("creata_il", "iniziata_il", "battito_il", "finita_il")
@@ -64,59 +62,19 @@ DURATA = Column(
     readable_duration,
     in_files=((_("durata (s)"), run_seconds),),
 )
-ERRORI = Column("vai_errori", _("record in errore"), _errors)
+ERRORI = Column("vai_errori", _("record in errore"), errors_link)
+FOUND, LEFT = ("letti", "caricati", "gia_presenti", "in_errore"), ("rimanenti", "anomalie")
+ASKED = ("tipo", "origine", "avviata_da", CREATA, INIZIATA, FINITA, DURATA)
 
 
 @admin.register(EsecuzioneEtl)
 class EsecuzioneEtlAdmin(ReadOnlyAdmin):
-    list_display = (
-        "id",
-        STATO,
-        "messaggio",
-        "tipo",
-        CREATA,
-        DURATA,
-        "letti",
-        "caricati",
-        "gia_presenti",
-        "in_errore",
-        "rimanenti",
-        "anomalie",
-    )
+    list_display = ("id", STATO, "messaggio", "tipo", CREATA, DURATA, *FOUND, *LEFT)
     list_filter = ("stato", "tipo", "origine")
     sortable_by = ("id",)
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "id",
-                    STATO,
-                    "messaggio",
-                    "tipo",
-                    "origine",
-                    "avviata_da",
-                    CREATA,
-                    INIZIATA,
-                    FINITA,
-                    DURATA,
-                )
-            },
-        ),
-        (
-            _("Record"),
-            {
-                "fields": (
-                    "letti",
-                    "caricati",
-                    "gia_presenti",
-                    "in_errore",
-                    ERRORI,
-                    "rimanenti",
-                    "anomalie",
-                )
-            },
-        ),
+        (None, {"fields": ("id", STATO, "messaggio", *ASKED)}),
+        (_("Record"), {"fields": (*FOUND, ERRORI, *LEFT)}),
         (
             _("Per la manutenzione"),
             {"classes": ("collapse",), "fields": ("processo", BATTITO, "request_id")},
@@ -128,12 +86,6 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
         start = self.admin_site.admin_view(self.start_transfer)
         name = "ingestion_esecuzioneetl_trasferisci"
         return [path("trasferisci/", start, name=name), *super().get_urls()]
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {**(extra_context or {}), "may_start_transfer": may_start_runs(request)}
-        return super().changelist_view(request, context)
 
     @method_decorator(require_POST)
     def start_transfer(self, request: HttpRequest) -> HttpResponse:
@@ -152,10 +104,6 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
 # --- The button that starts a run; the orders' page has it too ------------------------------
 
 
-def may_start_runs(request: HttpRequest) -> bool:
-    return request.user.has_perm("ingestion.add_esecuzioneetl")
-
-
 run_link = link_to("ingestion_esecuzioneetl")
 
 
@@ -165,7 +113,7 @@ def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> N
     ``queued`` and ``active`` are sentences for the user, with ``{}`` for the link to the run.
     Raises ``PermissionDenied`` for a user who may not start runs.
     """
-    if not may_start_runs(request):
+    if not request.user.has_perm("ingestion.add_esecuzioneetl"):
         raise PermissionDenied
     living = living_run(tipo, settings.RUN_DEAD_AFTER)
     if living:

@@ -24,29 +24,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from etlportal.lists.columns import Column, badge, plant_day, plant_time, row_link
-from etlportal.lists.pages import FastListAdmin, NumberSearchMixin
+from etlportal.lists.pages import ExactSearchMixin, FastListAdmin
 from etlportal.lists.panels import table
-from ingestion.admin.runs import may_start_runs, start_run
+from ingestion.admin.runs import start_run
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from orders import figures, services
-from orders.admin import charts
-from orders.admin.acts import (
-    CANCEL,
-    MAX_QUANTITY,
-    ORDER_ACTS,
-    OrderAct,
-    ReasonForm,
-    ask_and_do,
-    stock_is_finished,
-    what_was_drawn,
-)
-from orders.admin.filters import (
-    AttenzioneFilter,
-    ClienteFilter,
-    DataFineFilter,
-    DataInizioFilter,
-    GivenClienteFilter,
-)
+from orders.admin import acts, charts, filters
 from orders.admin.movements import newest_booked, newest_counted
 from orders.models import Ordine, PezzoOrdine
 from production.admin.operations import OperazioneInline
@@ -73,13 +56,9 @@ class NuovaRigaForm(forms.ModelForm):
     quantita_totale = forms.IntegerField(
         label=_("Quantità"),
         min_value=1,
-        max_value=MAX_QUANTITY,
+        max_value=acts.MAX_QUANTITY,
         widget=forms.NumberInput(attrs={"aria-label": _("Quantità")}),  # a table has no labels
     )
-
-    class Meta:
-        model = PezzoOrdine
-        fields = ("pezzo", "quantita_totale")
 
 
 class NuoveRigheFormSet(forms.BaseInlineFormSet):
@@ -99,6 +78,7 @@ class NuovaRigaInline(admin.TabularInline):
     formset = NuoveRigheFormSet
     verbose_name = _("pezzo")
     verbose_name_plural = _("Righe")
+    fields = ("pezzo", "quantita_totale")
     autocomplete_fields = ("pezzo",)
     extra = 3
     can_delete = False
@@ -128,11 +108,6 @@ def progress(made: int, total: int) -> SafeString:
     )
 
 
-def _drawn(line: Any) -> int:
-    """Where nothing was counted yet on another program's order, it is what is missing."""
-    return line.fatti - line.dati + line.resi if line.prelevati is None else line.prelevati
-
-
 MADE_OF_LINE = Column(
     "avanzamento",
     _("fatti / ordinati"),
@@ -145,7 +120,14 @@ LINE_COLUMNS = (
         lambda line: row_link("production_pezzo", line.pezzo_id, line.pezzo),
     ),
     MADE_OF_LINE,
-    Column("presi", _("presi dal magazzino"), _drawn),
+    Column(
+        "presi",
+        _("presi dal magazzino"),
+        # Where nothing was counted yet on another program's order, it is what is missing.
+        lambda line: (
+            line.fatti - line.dati + line.resi if line.prelevati is None else line.prelevati
+        ),
+    ),
     Column("ricevuti", _("ricevuti dalla produzione"), attrgetter("dati")),
     Column.of(PezzoOrdine, "resi"),
     Column.of(PezzoOrdine, "quantita_rimanente"),
@@ -200,26 +182,23 @@ def note_staged(orders: Collection[Any]) -> None:
         order.in_arrivo = not found.isdisjoint({f"{order.pk}", f"{order.pk}.0"})
 
 
-def _pieces_made(order: Any) -> int | None:
+def pieces_made(order: Any) -> int | None:
     """None for an order without lines."""
     if order.pezzi_totali is None:
         return None
     return int(order.pezzi_totali - order.pezzi_rimanenti)
 
 
-def _progress(order: Any) -> SafeString:
-    made = _pieces_made(order)
-    if made is None:
-        return badge("warning", _("Senza righe"))
-    return progress(made, order.pezzi_totali)
-
-
 STATO = Column("stato_badge", _("stato"), state_badge)
 AVANZAMENTO = Column(
     "avanzamento",
     _("fatti / ordinati"),
-    _progress,
-    in_files=((_("fatti"), _pieces_made), (_("ordinati"), attrgetter("pezzi_totali"))),
+    lambda order: (
+        badge("warning", _("Senza righe"))
+        if (made := pieces_made(order)) is None
+        else progress(made, order.pezzi_totali)
+    ),
+    in_files=((_("fatti"), pieces_made), (_("ordinati"), attrgetter("pezzi_totali"))),
 )
 DATA_INIZIO = Column.of(Ordine, "data_inizio", plant_day, sort=True)
 DATA_FINE = Column.of(Ordine, "data_fine", plant_day, sort=True)
@@ -231,16 +210,16 @@ def may_change(request: HttpRequest) -> bool:
 
 
 @admin.register(Ordine)
-class OrdineAdmin(NumberSearchMixin, FastListAdmin):
+class OrdineAdmin(ExactSearchMixin, FastListAdmin):
     list_display = ("id_ordine", "cliente", STATO, AVANZAMENTO, DATA_INIZIO, DATA_FINE)
     list_select_related = ("cliente",)
     list_filter = (
         "stato",
-        AttenzioneFilter,
-        DataInizioFilter,
-        DataFineFilter,
-        ClienteFilter,
-        GivenClienteFilter,
+        filters.AttenzioneFilter,
+        filters.DataInizioFilter,
+        filters.DataFineFilter,
+        filters.ClienteFilter,
+        filters.GivenClienteFilter,
     )
     sortable_by = ("id_ordine",)
     search_help_text = _("Numero dell'ordine.")
@@ -286,7 +265,7 @@ class OrdineAdmin(NumberSearchMixin, FastListAdmin):
         return {
             "acts": [
                 (reverse(f"admin:orders_ordine_{act.name}", args=[row.pk]), act.title)
-                for act in ORDER_ACTS
+                for act in acts.ORDER_ACTS
                 if act.fits(row) and may_change(request)
             ],
             "chart": charts.burn_down_chart(levels, timezone.now(), closed=closed),
@@ -299,7 +278,7 @@ class OrdineAdmin(NumberSearchMixin, FastListAdmin):
     # --- What may be written ---
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        open_order = obj is None or CANCEL.fits(obj)
+        open_order = obj is None or acts.CANCEL.fits(obj)
         return super().has_change_permission(request, obj) and open_order
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -333,14 +312,14 @@ class OrdineAdmin(NumberSearchMixin, FastListAdmin):
                 form.instance.pk,
                 user=request.user.get_username(),
                 now=timezone.now(),
-                draws_stock=stock_is_finished(),
+                draws_stock=acts.stock_is_finished(),
             )
 
     def response_add(
         self, request: HttpRequest, obj: Ordine, post_url_continue: str | None = None
     ) -> HttpResponse:
         response = super().response_add(request, obj, post_url_continue)
-        messages.info(request, what_was_drawn(obj))
+        messages.info(request, acts.what_was_drawn(obj))
         return response
 
     # --- Acts ---
@@ -353,16 +332,10 @@ class OrdineAdmin(NumberSearchMixin, FastListAdmin):
                 path(
                     f"<int:pk>/{each.name}/", act, {"act": each}, name=f"orders_ordine_{each.name}"
                 )
-                for each in ORDER_ACTS
+                for each in acts.ORDER_ACTS
             ),
             *super().get_urls(),
         ]
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {**(extra_context or {}), "may_start_update": may_start_runs(request)}
-        return super().changelist_view(request, context)
 
     @method_decorator(require_POST)
     def start_update(self, request: HttpRequest) -> HttpResponse:
@@ -374,7 +347,7 @@ class OrdineAdmin(NumberSearchMixin, FastListAdmin):
         )
         return redirect("admin:orders_ordine_changelist")
 
-    def act(self, request: HttpRequest, pk: int, act: OrderAct) -> HttpResponse:
+    def act(self, request: HttpRequest, pk: int, act: acts.OrderAct) -> HttpResponse:
         if not may_change(request):
             raise PermissionDenied
         order = get_object_or_404(Ordine, pk=pk)
@@ -394,11 +367,11 @@ class OrdineAdmin(NumberSearchMixin, FastListAdmin):
             MADE_OF_LINE,
             Column("pezzi", act.returned, act.pieces),
         )
-        return ask_and_do(
+        return acts.ask_and_do(
             self,
             request,
             order,
-            ReasonForm(request.POST or None),
+            acts.ReasonForm(request.POST or None),
             do,
             title=act.title,
             explanation=act.explanation(),

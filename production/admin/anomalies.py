@@ -21,19 +21,10 @@ from django.utils.translation import gettext_lazy as _
 from etlportal.audit.record import user_of
 from etlportal.lists.acts import ask
 from etlportal.lists.columns import Column, breakable, cut_to, link_to, plant_time, row_link
-from etlportal.lists.pages import NumberSearchMixin, ReadOnlyAdmin
-from production.admin import provenance
-from production.admin.filters import (
-    AnomaliaMacchinarioFilter,
-    AnomaliaPezzoFilter,
-    CreataFilter,
-    OperazioneFilter,
-    StatoAnomaliaFilter,
-    TipoAnomaliaFilter,
-)
-from production.anomalies import chart as anomaly_chart
-from production.anomalies import pages as anomaly_pages
-from production.anomalies import work as anomaly_work
+from etlportal.lists.filters import row_number
+from etlportal.lists.pages import ExactSearchMixin, ReadOnlyAdmin
+from production.admin import filters, provenance
+from production.anomalies import chart, pages, work
 from production.anomalies.pages import PAGES, ActPage, NoteForm
 from production.anomalies.reason import reason
 from production.anomalies.work import Seen
@@ -43,7 +34,7 @@ from production.models import AnomaliaOperazione
 LIST = "admin:production_anomaliaoperazione_changelist"
 DETAIL = "admin:production_anomaliaoperazione_change"
 
-STATO = Column("stato_badge", _("stato"), lambda row: anomaly_pages.state_badge(row.stato))
+STATO = Column("stato_badge", _("stato"), lambda row: pages.state_badge(row.stato))
 TIPO = Column("tipo", _("anomalia"), lambda row: breakable(row.anomalia))
 PEZZO = Column("pezzo", _("pezzo"), attrgetter("operazione.pezzo_id"))
 MACCHINARIO = Column("macchinario", _("macchinario"), attrgetter("operazione.macchinario_id"))
@@ -52,7 +43,7 @@ CREATA = Column.of(AnomaliaOperazione, "creata_il", plant_time, sort=True)
 GESTITA = Column.of(AnomaliaOperazione, "gestita_il", plant_time)
 
 
-def _action(page: ActPage) -> Any:
+def action_of(page: ActPage) -> Any:
     """The act for many, on the list; it asks for the note before anything is done."""
 
     @admin.action(description=page.many, permissions=[page.act.permission.rpartition(".")[2]])
@@ -60,9 +51,9 @@ def _action(page: ActPage) -> Any:
         model_admin: "AnomaliaOperazioneAdmin", request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
         rows = queryset.order_by("pk").values_list("pk", "stato")
-        seen = [Seen(*row) for row in rows[: anomaly_work.MOST_AT_ONCE + 1]]
-        if len(seen) > anomaly_work.MOST_AT_ONCE:
-            anomaly_pages.tell_too_many(request)
+        seen = [Seen(*row) for row in rows[: work.MOST_AT_ONCE + 1]]
+        if len(seen) > work.MOST_AT_ONCE:
+            pages.tell_too_many(request)
             return None
         return model_admin.ask(request, page, seen, request.GET.urlencode())
 
@@ -70,7 +61,7 @@ def _action(page: ActPage) -> Any:
     return action
 
 
-def _chosen(row: AnomaliaOperazione) -> SafeString:
+def told_when_asked(row: AnomaliaOperazione) -> SafeString:
     """An anomaly, on the page that asks for the note."""
     link = row_link("production_anomaliaoperazione", row.pk)
     value = Truncator(row.valore_ricevuto or "").chars(60)
@@ -79,7 +70,7 @@ def _chosen(row: AnomaliaOperazione) -> SafeString:
 
 
 @admin.register(AnomaliaOperazione)
-class AnomaliaOperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
+class AnomaliaOperazioneAdmin(ExactSearchMixin, ReadOnlyAdmin):
     list_display = (
         CREATA,
         STATO,
@@ -94,28 +85,17 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
     )
     list_select_related = ("anomalia", "operazione")
     list_filter = (
-        StatoAnomaliaFilter,
-        TipoAnomaliaFilter,
+        filters.StatoAnomaliaFilter,
+        filters.TipoAnomaliaFilter,
         "origine",
-        CreataFilter,
-        AnomaliaPezzoFilter,
-        AnomaliaMacchinarioFilter,
-        OperazioneFilter,
+        filters.CreataFilter,
+        filters.AnomaliaPezzoFilter,
+        filters.AnomaliaMacchinarioFilter,
+        filters.OperazioneFilter,
     )
     search_help_text = _("Numero dell'anomalia.")
     readonly_fields = (STATO, GESTITA, PEZZO, MACCHINARIO, CREATA)
-    fields = (
-        STATO,
-        "anomalia",
-        PEZZO,
-        MACCHINARIO,
-        "campo",
-        "valore_ricevuto",
-        "note",
-        "origine",
-        CREATA,
-    )
-    actions = tuple(_action(page) for page in PAGES)
+    actions = tuple(map(action_of, PAGES))
 
     # --- What is shown ---
 
@@ -123,37 +103,35 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
         limits = Limits.of_settings(settings.PLAUSIBILITY_LIMITS)
         return {
             "sentence": reason(row, limits),
-            "chart": anomaly_chart.chart(row, limits),
+            "chart": chart.chart(row, limits),
             "acts": [
                 (reverse(f"admin:{page.url_name}", query={"id": row.pk}), page.title)
                 for page in PAGES
                 if row.stato in page.act.starts_from and request.user.has_perm(page.act.permission)
             ],
             "provenance": provenance.of_operation(row.operazione),
-            "tables": [anomaly_pages.history(row)],
+            "tables": [pages.history(row)],
         }
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         """Of one that somebody has seen to, also by whom, when and why."""
-        first, *others = self.fields
         handled = ("gestita_da", GESTITA, "nota_gestione") if obj and obj.gestita_il else ()
-        return (first, *handled, *others)
+        where = ("anomalia", PEZZO, MACCHINARIO)
+        return (STATO, *handled, *where, "campo", "valore_ricevuto", "note", "origine", CREATA)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> AnomaliaOperazione | None:
         """With all that its page tells of the operation, in one question."""
         parts = ("anomalia", "operazione__pezzo", "operazione__forgiatura", "operazione__cnc")
-        if not object_id.isdecimal() or len(object_id) > 18:
-            return None
         rows = self.get_queryset(request).select_related(*parts)
-        return rows.filter(pk=object_id).first()
+        return rows.filter(pk=row_number(object_id)).first()
 
     def has_annota_anomalia_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(anomaly_work.ANNOTA)
+        return request.user.has_perm(work.ANNOTA)
 
     def has_gestisci_anomalia_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(anomaly_work.GESTISCI)
+        return request.user.has_perm(work.GESTISCI)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -165,24 +143,36 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act)
-        acts = [
-            path(f"{page.act.name}/", view, {"page": page}, name=page.url_name) for page in PAGES
+        return [
+            *(path(f"{page.act.name}/", view, {"page": page}, page.url_name) for page in PAGES),
+            *super().get_urls(),
         ]
-        return [*acts, *super().get_urls()]
 
     def act(self, request: HttpRequest, page: ActPage) -> HttpResponse:
         """Asks for the note, ``?id=`` says of which one; posted with it, does the act."""
         if not request.user.has_perm(page.act.permission):
             raise PermissionDenied
         if request.method != "POST":
-            found = self.get_queryset(request).filter(pk__in=_asked(request))
-            return self.ask(request, page, [Seen(row.pk, row.stato) for row in found], "")
-        seen = anomaly_pages.read_seen(request.POST.getlist(anomaly_pages.SEEN))
+            asked = row_number(request.GET.get("id", ""))
+            found = self.get_queryset(request).filter(pk=asked).values_list("pk", "stato")
+            return self.ask(request, page, [Seen(*row) for row in found], "")
+        seen = pages.read_seen(request.POST.getlist(pages.SEEN))
         form = NoteForm(request.POST, needed=page.act.needs_note)
         if not form.is_valid():
             return self.ask(request, page, seen, request.POST.get("elenco", ""), form)
-        self._do(request, page, seen, form.cleaned_data["nota"])
-        return self._back(request, seen)
+        nota, by = form.cleaned_data["nota"], user_of(request)
+        try:
+            outcome = work.perform(page.act, seen, nota=nota, by=by, now=timezone.now())
+        except work.TooMany:
+            pages.tell_too_many(request)
+        else:
+            pages.tell(request, page, outcome)
+        if len(seen) == 1 and "elenco" not in request.POST:
+            return redirect(DETAIL, seen[0].pk)
+        # The list as it was, from its first page.
+        listing = QueryDict(request.POST.get("elenco", ""), mutable=True)
+        listing.pop(PAGE_VAR, None)
+        return redirect(f"{reverse(LIST)}?{listing.urlencode()}".rstrip("?"))
 
     def ask(
         self,
@@ -196,7 +186,7 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
         if not seen:
             messages.warning(request, gettext("Nessuna anomalia scelta."))
             return redirect(LIST)
-        shown = [pk for pk, _stato in seen[: anomaly_pages.LISTED]]
+        shown = [pk for pk, _stato in seen[: pages.LISTED]]
         rows = self.get_queryset(request).filter(pk__in=shown).order_by("-pk")
         subject = ngettext("%(number)s anomalia", "%(number)s anomalie", len(seen))
         more = len(seen) - len(shown)
@@ -208,39 +198,12 @@ class AnomaliaOperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
             title=page.title,
             explanation=page.explanation,
             subject=subject % {"number": len(seen)},
-            chosen=map(_chosen, rows.select_related("anomalia", "operazione")),
+            chosen=map(told_when_asked, rows.select_related("anomalia", "operazione")),
             rest=gettext("e altre %(more)s") % {"more": more} if more else "",
             address=reverse(f"admin:{page.url_name}"),
             hidden=[
-                *((anomaly_pages.SEEN, text) for text in anomaly_pages.written(seen)),
+                *((pages.SEEN, text) for text in pages.written(seen)),
                 *([("elenco", listing)] if listing else []),
             ],
             back=reverse(DETAIL, args=[seen[0].pk]) if one else f"{reverse(LIST)}?{listing}",
         )
-
-    def _do(self, request: HttpRequest, page: ActPage, seen: list[Seen], nota: str) -> None:
-        try:
-            outcome = anomaly_work.perform(
-                page.act,
-                seen,
-                nota=nota,
-                by=user_of(request),
-                now=timezone.now(),
-            )
-        except anomaly_work.TooMany:
-            anomaly_pages.tell_too_many(request)
-        else:
-            anomaly_pages.tell(request, page, outcome)
-
-    def _back(self, request: HttpRequest, seen: list[Seen]) -> HttpResponse:
-        """To the page of the one, or to the list as it was, from its first page."""
-        listing = QueryDict(request.POST.get("elenco", ""), mutable=True)
-        listing.pop(PAGE_VAR, None)
-        if len(seen) == 1 and "elenco" not in request.POST:
-            return redirect(DETAIL, seen[0].pk)
-        return redirect(f"{reverse(LIST)}?{listing.urlencode()}".rstrip("?"))
-
-
-def _asked(request: HttpRequest) -> list[int]:
-    text = request.GET.get("id", "")
-    return [int(text)] if text.isdecimal() and len(text) <= 18 else []

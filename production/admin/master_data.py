@@ -18,22 +18,18 @@ class MasterDataAdmin(EditableAdmin):
     code: str
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fixed = (self.code,) if obj else ()
-        return (*fixed, *self.readonly_fields)
+        return (*((self.code,) if obj else ()), *self.readonly_fields)
 
 
 @admin.register(Pezzo)
 class PezzoAdmin(MasterDataAdmin):
     code = "codice_pezzo"
     search_fields = ("codice_pezzo", "nome")
+    weights, temperatures = ("peso_min", "peso_max"), ("temperatura_min", "temperatura_max")
     list_display = (
-        "codice_pezzo",
-        "nome",
-        "tipo_acciaio",
-        "peso_min",
-        "peso_max",
-        "temperatura_min",
-        "temperatura_max",
+        *("codice_pezzo", "nome", "tipo_acciaio"),
+        *weights,
+        *temperatures,
         "fase_finale",
     )
     list_select_related = ("tipo_acciaio",)
@@ -45,7 +41,7 @@ class PezzoAdmin(MasterDataAdmin):
             _("Limiti di specifica"),
             {
                 "description": _("Estremi compresi. Un limite vuoto non controlla nulla."),
-                "fields": (("peso_min", "peso_max"), ("temperatura_min", "temperatura_max")),
+                "fields": (weights, temperatures),
             },
         ),
         (_("Materiale e prezzo"), {"fields": ("tipo_acciaio", "prezzo", "immagine")}),
@@ -56,8 +52,7 @@ class PezzoAdmin(MasterDataAdmin):
 class MacchinarioAdmin(MasterDataAdmin):
     code = "codice_macchinario"
     search_fields = ("codice_macchinario", "tipo")
-    list_display = ("codice_macchinario", "tipo", "id_costo")
-    fields = ("codice_macchinario", "tipo", "id_costo")
+    list_display = fields = ("codice_macchinario", "tipo", "id_costo")
 
 
 @admin.register(Operatore)
@@ -72,8 +67,7 @@ class OperatoreAdmin(MasterDataAdmin):
 class AcciaioAdmin(MasterDataAdmin):
     code = "tipo_acciaio"
     search_fields = ("tipo_acciaio",)
-    list_display = ("tipo_acciaio", "prezzo_al_kg")
-    fields = ("tipo_acciaio", "prezzo_al_kg")
+    list_display = fields = ("tipo_acciaio", "prezzo_al_kg")
 
 
 class WordsPerLineField(forms.CharField):
@@ -101,10 +95,6 @@ class TipoFermoForm(forms.ModelForm):
         ),
     )
 
-    class Meta:
-        model = TipoFermo
-        fields = ("codice", "descrizione", "classe", "sinonimi")
-
 
 ALTRE_PAROLE = Column("altre_parole", _("sinonimi"), lambda row: ", ".join(map(str, row.sinonimi)))
 
@@ -120,9 +110,8 @@ class TipoFermoAdmin(MasterDataAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Validation stores these two itself: without them records could not be loaded."""
-        if obj is not None and obj.pk in TipoFermo.NEEDED:
-            return False
-        return super().has_delete_permission(request, obj)
+        needed = obj is not None and obj.pk in TipoFermo.NEEDED
+        return not needed and super().has_delete_permission(request, obj)
 
 
 @admin.register(Anomalia)
@@ -131,12 +120,10 @@ class AnomaliaAdmin(MasterDataAdmin):
 
     code = "id_anomalia"
     search_fields = ("tipo_anomalia", "note")
-    list_display = ("id_anomalia", "tipo_anomalia", "note")
+    list_display = fields = ("id_anomalia", "tipo_anomalia", "note")
     list_display_links = ("id_anomalia", "tipo_anomalia")
-    fields = ("id_anomalia", "tipo_anomalia", "note")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_delete_permission = has_add_permission

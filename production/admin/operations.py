@@ -8,20 +8,14 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.lists.columns import Column, badge, link, plant_time, readable_duration, row_link
-from etlportal.lists.pages import NumberSearchMixin, ReadOnlyAdmin, ReadOnlyMixin
+from etlportal.lists.pages import ExactSearchMixin, ReadOnlyAdmin, ReadOnlyMixin
 from production.admin import provenance
 from production.admin.anomalies import CREATA, STATO
 from production.admin.filters import InizioFilter, LavorazioneFilter, MacchinarioFilter, PezzoFilter
-from production.models import (
-    AnomaliaOperazione,
-    Cnc,
-    Forgiatura,
-    Operazione,
-)
+from production.models import AnomaliaOperazione, Cnc, Forgiatura, Operazione
 from production.vocabulary import EsitoForgiatura, TipoOperazione
 
 ESITO_KIND = {
@@ -31,23 +25,16 @@ ESITO_KIND = {
 }
 
 
-def _outcome(row: Forgiatura) -> SafeString | None:
-    if row.esito is None:
-        return None
-    return badge(ESITO_KIND.get(EsitoForgiatura(row.esito), "waiting"), row.get_esito_display())
-
-
-def _anomaly(row: AnomaliaOperazione) -> SafeString:
-    return row_link("production_anomaliaoperazione", row.pk, row.anomalia)
-
-
-def _received(uid: Any) -> SafeString:
-    """By the address that says so where the record is no longer kept."""
-    return link(reverse("admin:ingestion_rawoperazione_by_uid", args=[uid]), uid)
-
-
-ESITO = Column.of(Forgiatura, "esito", value=_outcome)
-TIPO = Column("tipo", _("anomalia"), _anomaly)
+ESITO = Column.of(
+    Forgiatura,
+    "esito",
+    value=lambda row: row.esito and badge(ESITO_KIND[row.esito], row.get_esito_display()),
+)
+TIPO = Column(
+    "tipo",
+    _("anomalia"),
+    lambda row: row_link("production_anomaliaoperazione", row.pk, row.anomalia),
+)
 LAVORAZIONE = Column("lavorazione", _("lavorazione"), methodcaller("get_tipo_operazione_display"))
 INIZIO = Column.of(Operazione, "timestamp_inizio", plant_time, sort=True)
 FINE = Column.of(Operazione, "timestamp_fine", plant_time)
@@ -64,7 +51,15 @@ ANOMALIE = Column(
     attrgetter("anomalies_number"),
     lambda number: badge("warning", number) if number else number,
 )
-RECORD = Column("record_ricevuto", _("record ricevuto"), attrgetter("raw_uid"), _received)
+RECORD = Column(
+    "record_ricevuto",
+    _("record ricevuto"),
+    attrgetter("raw_uid"),
+    # By the address that says so where the record is no longer kept.
+    lambda uid: link(reverse("admin:ingestion_rawoperazione_by_uid", args=[uid]), uid),
+)
+TIMES = (INIZIO, FINE, DURATA)
+MADE_OF = ("pezzo", "macchinario", "operatore")
 
 
 class OperazioneInline(ReadOnlyMixin):
@@ -82,14 +77,9 @@ class ForgiaturaInline(OperazioneInline, admin.TabularInline):
     verbose_name_plural = _("Forgiatura")
     fields = (
         ESITO,
-        "peso_effettivo",
-        "peso_nominale",
-        "scarto_peso",
-        "scarto_peso_pct",
-        "temperatura_effettiva",
-        "temperatura_nominale",
-        "scarto_temperatura",
-        "scarto_temperatura_pct",
+        *("peso_effettivo", "peso_nominale", "scarto_peso", "scarto_peso_pct"),
+        *("temperatura_effettiva", "temperatura_nominale"),
+        *("scarto_temperatura", "scarto_temperatura_pct"),
     )
     readonly_fields = (ESITO,)
 
@@ -110,41 +100,15 @@ class AnomaliaInline(OperazioneInline, admin.TabularInline):
         return super().get_queryset(request).select_related("anomalia")
 
 
-DETAIL_INLINES: dict[str | None, type[Any]] = {
-    TipoOperazione.FORGIATURA: ForgiaturaInline,
-    TipoOperazione.CNC: CncInline,
-}
-
-
 @admin.register(Operazione)
-class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
-    list_display = (
-        "id_operazione",
-        LAVORAZIONE,
-        "pezzo",
-        "macchinario",
-        "operatore",
-        INIZIO,
-        FINE,
-        DURATA,
-        ANOMALIE,
-    )
-    list_select_related = ("pezzo", "macchinario", "operatore")
+class OperazioneAdmin(ExactSearchMixin, ReadOnlyAdmin):
+    list_display = ("id_operazione", LAVORAZIONE, *MADE_OF, *TIMES, ANOMALIE)
+    list_select_related = MADE_OF
     list_filter = (LavorazioneFilter, InizioFilter, PezzoFilter, MacchinarioFilter)
     sortable_by = ("id_operazione",)
     search_help_text = _("Numero dell'operazione.")
-    readonly_fields = (LAVORAZIONE, INIZIO, FINE, DURATA, RECORD)
-    fields = (
-        LAVORAZIONE,
-        "pezzo",
-        "macchinario",
-        "operatore",
-        "ordine",
-        INIZIO,
-        FINE,
-        DURATA,
-        RECORD,
-    )
+    readonly_fields = (LAVORAZIONE, *TIMES, RECORD)
+    fields = (LAVORAZIONE, *MADE_OF, "ordine", *TIMES, RECORD)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operazione]:
         anomalies = (
@@ -158,7 +122,11 @@ class OperazioneAdmin(NumberSearchMixin, ReadOnlyAdmin):
         return super().get_queryset(request).annotate(anomalies_number=number)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[type[Any]]:
-        detail = DETAIL_INLINES.get(obj.tipo_operazione) if obj else None
+        details: dict[str, Any] = {
+            TipoOperazione.FORGIATURA: ForgiaturaInline,
+            TipoOperazione.CNC: CncInline,
+        }
+        detail = details.get(obj.tipo_operazione) if obj else None
         return [detail, AnomaliaInline] if detail else [AnomaliaInline]
 
     def panels(self, request: HttpRequest, row: Operazione) -> dict[str, Any]:

@@ -146,14 +146,14 @@ def tell(request: HttpRequest, page: ActPage, outcome: Outcome) -> None:
         )
         messages.success(request, sentence % {"number": number, "what": page.recorded})
     if outcome.refused:
-        told = "; ".join(_refusal(refusal) for refusal in outcome.refused[:TOLD])
+        told = "; ".join(map(refusal_words, outcome.refused[:TOLD]))
         more = len(outcome.refused) - TOLD
         rest = _(" e altre %(number)s") % {"number": more} if more > 0 else ""
         sentence = _("Lasciate come sono, perché nel frattempo sono cambiate: %(list)s%(rest)s.")
         messages.warning(request, sentence % {"list": told, "rest": rest})
 
 
-def _refusal(refusal: Refusal) -> str:
+def refusal_words(refusal: Refusal) -> str:
     if refusal.stato is None:
         return _("%(number)s (non c'è più)") % {"number": refusal.pk}
     values = {
