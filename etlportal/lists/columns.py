@@ -79,18 +79,9 @@ class Column(Name):
         return ((self.label, self.value),) if self.in_files is None else self.in_files
 
     # The names by which Django's admin asks a callable for the same.
-
-    @property
-    def __name__(self) -> str:
-        return self.name
-
-    @property
-    def short_description(self) -> Any:
-        return self.label
-
-    @property
-    def admin_order_field(self) -> str | None:
-        return self.sort
+    __name__ = property(attrgetter("name"))
+    short_description = property(attrgetter("label"))
+    admin_order_field = property(attrgetter("sort"))
 
 
 # --- How values are shown -------------------------------------------------------------------

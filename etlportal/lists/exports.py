@@ -50,12 +50,17 @@ class ExportMixin(admin.ModelAdmin):
         return self.has_view_permission(request) and request.user.has_perm(PERMISSION)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.export_view)
-        urls = [
-            path(f"esporta/{kind}/", view, {"kind": kind}, name=self.url_name(f"esporta_{kind}"))
+        files = [
+            self.own_url(f"esporta/{kind}/", self.export_view, f"esporta_{kind}", kind=kind)
             for kind in FILES
         ]
-        return [*urls, *super().get_urls()]
+        return [*files, *super().get_urls()]
+
+    def own_url(
+        self, route: str, view: Callable[..., Any], page: str, /, **given: Any
+    ) -> URLPattern:
+        """A page beside Django's own, which it calls list, add, change…"""
+        return path(route, self.admin_site.admin_view(view), given, self.url_name(page))
 
     def url_name(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"

@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -49,11 +49,11 @@ def records_by_state(lotto: LottoRicevuto) -> SafeString | None:
 
 RICEVUTO = Column.of(LottoRicevuto, "ricevuto_il", plant_time, sort=True)
 PER_STATO = Column("per_stato", _("record per stato"), records_by_state)
-BODY = "ingestion_lottoricevuto_corpo"
+BODY = "admin:ingestion_lottoricevuto_corpo"
 CORPO = Column(
     "vai_corpo",
     _("corpo"),
-    lambda row: link(reverse(f"admin:{BODY}", args=[row.pk]), gettext("Mostra il corpo ricevuto")),
+    lambda row: link(reverse(BODY, args=[row.pk]), gettext("Mostra il corpo ricevuto")),
 )
 SENDER = ("nome_chiave", "flusso", "flusso_esecuzione", "flusso_operazione", "chiave_idempotenza")
 
@@ -75,8 +75,7 @@ class LottoRicevutoAdmin(ExactSearchMixin, ReadOnlyAdmin):
         return super().get_queryset(request).defer("corpo", "risposta")
 
     def get_urls(self) -> list[URLPattern]:
-        body = self.admin_site.admin_view(self.body)
-        return [path("<uuid:uuid>/corpo/", body, name=BODY), *super().get_urls()]
+        return [self.own_url("<uuid:uuid>/corpo/", self.body, "corpo"), *super().get_urls()]
 
     def body(self, request: HttpRequest, uuid: UUID) -> HttpResponse:
         """The body as it came, at most its first ``SHOWN_BYTES``."""

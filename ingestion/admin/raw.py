@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -130,11 +130,9 @@ class RawOperazioneAdmin(ExactSearchMixin, ReadOnlyAdmin):
     actions = ("requeue", "discard")
 
     def get_urls(self) -> list[URLPattern]:
-        by_uid = self.admin_site.admin_view(self.by_uid)
-        discard = self.admin_site.admin_view(self.discard_view)
         return [
-            path("uid/<uuid:uid>/", by_uid, name="ingestion_rawoperazione_by_uid"),
-            path("scarta/", discard, name="ingestion_rawoperazione_scarta"),
+            self.own_url("uid/<uuid:uid>/", self.by_uid, "by_uid"),
+            self.own_url("scarta/", self.discard_view, "scarta"),
             *super().get_urls(),
         ]
 

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -83,9 +83,8 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
     readonly_fields = ("id", STATO, CREATA, INIZIATA, BATTITO, FINITA, DURATA, ERRORI)
 
     def get_urls(self) -> list[URLPattern]:
-        start = self.admin_site.admin_view(self.start_transfer)
-        name = "ingestion_esecuzioneetl_trasferisci"
-        return [path("trasferisci/", start, name=name), *super().get_urls()]
+        start = self.own_url("trasferisci/", self.start_transfer, "trasferisci")
+        return [start, *super().get_urls()]
 
     @method_decorator(require_POST)
     def start_transfer(self, request: HttpRequest) -> HttpResponse:

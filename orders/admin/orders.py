@@ -14,7 +14,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -325,17 +325,12 @@ class OrdineAdmin(ExactSearchMixin, FastListAdmin):
     # --- Acts ---
 
     def get_urls(self) -> list[URLPattern]:
-        view, act = self.admin_site.admin_view, self.admin_site.admin_view(self.act)
-        return [
-            path("aggiorna/", view(self.start_update), name="orders_ordine_aggiorna"),
-            *(
-                path(
-                    f"<int:pk>/{each.name}/", act, {"act": each}, name=f"orders_ordine_{each.name}"
-                )
-                for each in acts.ORDER_ACTS
-            ),
-            *super().get_urls(),
+        own = [
+            self.own_url(f"<int:pk>/{each.name}/", self.act, each.name, act=each)
+            for each in acts.ORDER_ACTS
         ]
+        update = self.own_url("aggiorna/", self.start_update, "aggiorna")
+        return [update, *own, *super().get_urls()]
 
     @method_decorator(require_POST)
     def start_update(self, request: HttpRequest) -> HttpResponse:

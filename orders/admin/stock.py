@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -90,9 +90,8 @@ class MagazzinoAdmin(EditableAdmin):
         obj.save(update_fields=form.changed_data if change else None)
 
     def get_urls(self) -> list[URLPattern]:
-        correct = self.admin_site.admin_view(self.correct)
-        name = "orders_magazzino_rettifica"
-        return [path("<int:pk>/rettifica/", correct, name=name), *super().get_urls()]
+        correct = self.own_url("<int:pk>/rettifica/", self.correct, "rettifica")
+        return [correct, *super().get_urls()]
 
     def correct(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks what was counted and why; then books the difference."""

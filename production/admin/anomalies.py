@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -142,11 +142,9 @@ class AnomaliaOperazioneAdmin(ExactSearchMixin, ReadOnlyAdmin):
     # --- Acts ---
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.act)
-        return [
-            *(path(f"{page.act.name}/", view, {"page": page}, page.url_name) for page in PAGES),
-            *super().get_urls(),
-        ]
+        names = [(page.act.name, page) for page in PAGES]
+        own = [self.own_url(f"{name}/", self.act, name, page=page) for name, page in names]
+        return [*own, *super().get_urls()]
 
     def act(self, request: HttpRequest, page: ActPage) -> HttpResponse:
         """Asks for the note, ``?id=`` says of which one; posted with it, does the act."""
