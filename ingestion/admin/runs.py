@@ -1,6 +1,6 @@
 """Runs in the admin, and the buttons that start one."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from etlportal.lists.columns import Column, badge, link, link_to, plant_time, readable_duration
-from etlportal.lists.pages import ReadOnlyAdmin
+from etlportal.lists.pages import FastListAdmin, ReadOnlyAdmin
 from ingestion.admin import provenance
 from ingestion.admin.filters import raw_list
 from ingestion.models import EsecuzioneEtl, RawOperazione
@@ -67,8 +67,48 @@ FOUND, LEFT = ("letti", "caricati", "gia_presenti", "in_errore"), ("rimanenti", 
 ASKED = ("tipo", "origine", "avviata_da", CREATA, INIZIATA, FINITA, DURATA)
 
 
+run_link = link_to("ingestion_esecuzioneetl")
+
+
+class RunButton(NamedTuple):
+    """``queued`` and ``active`` are sentences for the user, with ``{}`` for the link to the run."""
+
+    page: str
+    tipo: str
+    title: Any
+    queued: Any
+    active: Any
+
+
+class RunButtonMixin(FastListAdmin):
+    """A list with a button that starts a run; the orders' has one too."""
+
+    run_button: RunButton
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.run_button.page
+        return [self.own_url(f"{page}/", self.start_run, page), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def start_run(self, request: HttpRequest) -> HttpResponse:
+        """Queues a run, unless one is in course, and says which run it is."""
+        if not request.user.has_perm("ingestion.add_esecuzioneetl"):
+            raise PermissionDenied
+        _page, tipo, _title, queued, active = self.run_button
+        living = living_run(tipo, settings.RUN_DEAD_AFTER)
+        if living:
+            messages.warning(request, format_html(active, run_link(living.pk)))
+        else:
+            by = request.user.get_username()
+            run = enqueue(tipo, EsecuzioneEtl.Origine.ADMIN, avviata_da=by)
+            messages.success(request, format_html(queued, run_link(run.pk)))
+            if not status.worker()["vivo"]:
+                messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))
+        return redirect(f"admin:{self.url_name('changelist')}")
+
+
 @admin.register(EsecuzioneEtl)
-class EsecuzioneEtlAdmin(ReadOnlyAdmin):
+class EsecuzioneEtlAdmin(RunButtonMixin, ReadOnlyAdmin):
     list_display = ("id", STATO, "messaggio", "tipo", CREATA, DURATA, *FOUND, *LEFT)
     list_filter = ("stato", "tipo", "origine")
     sortable_by = ("id",)
@@ -81,44 +121,13 @@ class EsecuzioneEtlAdmin(ReadOnlyAdmin):
         ),
     )
     readonly_fields = ("id", STATO, CREATA, INIZIATA, BATTITO, FINITA, DURATA, ERRORI)
-
-    def get_urls(self) -> list[URLPattern]:
-        start = self.own_url("trasferisci/", self.start_transfer, "trasferisci")
-        return [start, *super().get_urls()]
-
-    @method_decorator(require_POST)
-    def start_transfer(self, request: HttpRequest) -> HttpResponse:
-        start_run(
-            request,
-            EsecuzioneEtl.Tipo.TRANSFER,
-            queued=gettext("Trasferimento messo in coda: esecuzione {}."),
-            active=gettext("Un trasferimento è già in corso: esecuzione {}."),
-        )
-        return redirect("admin:ingestion_esecuzioneetl_changelist")
+    run_button = RunButton(
+        "trasferisci",
+        EsecuzioneEtl.Tipo.TRANSFER,
+        title=_("Trasferisci ora"),
+        queued=_("Trasferimento messo in coda: esecuzione {}."),
+        active=_("Un trasferimento è già in corso: esecuzione {}."),
+    )
 
     def panels(self, request: HttpRequest, row: EsecuzioneEtl) -> dict[str, Any]:
         return {"provenance": provenance.of_run(row)}
-
-
-# --- The button that starts a run; the orders' page has it too ------------------------------
-
-
-run_link = link_to("ingestion_esecuzioneetl")
-
-
-def start_run(request: HttpRequest, tipo: str, *, queued: str, active: str) -> None:
-    """Queues a run of this kind, unless one is in course, and says which run it is.
-
-    ``queued`` and ``active`` are sentences for the user, with ``{}`` for the link to the run.
-    Raises ``PermissionDenied`` for a user who may not start runs.
-    """
-    if not request.user.has_perm("ingestion.add_esecuzioneetl"):
-        raise PermissionDenied
-    living = living_run(tipo, settings.RUN_DEAD_AFTER)
-    if living:
-        messages.warning(request, format_html(active, run_link(living.pk)))
-        return
-    run = enqueue(tipo, EsecuzioneEtl.Origine.ADMIN, avviata_da=request.user.get_username())
-    messages.success(request, format_html(queued, run_link(run.pk)))
-    if not status.worker()["vivo"]:
-        messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))

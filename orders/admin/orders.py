@@ -16,17 +16,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
 from etlportal.lists.columns import Column, badge, plant_day, plant_time, row_link
-from etlportal.lists.pages import ExactSearchMixin, FastListAdmin
+from etlportal.lists.pages import ExactSearchMixin
 from etlportal.lists.panels import table
-from ingestion.admin.runs import start_run
+from ingestion.admin.runs import RunButton, RunButtonMixin
 from ingestion.models import EsecuzioneEtl, RawOperazione
 from orders import figures, services
 from orders.admin import acts, charts, filters
@@ -210,7 +208,7 @@ def may_change(request: HttpRequest) -> bool:
 
 
 @admin.register(Ordine)
-class OrdineAdmin(ExactSearchMixin, FastListAdmin):
+class OrdineAdmin(ExactSearchMixin, RunButtonMixin):
     list_display = ("id_ordine", "cliente", STATO, AVANZAMENTO, DATA_INIZIO, DATA_FINE)
     list_select_related = ("cliente",)
     list_filter = (
@@ -225,6 +223,13 @@ class OrdineAdmin(ExactSearchMixin, FastListAdmin):
     search_help_text = _("Numero dell'ordine.")
     autocomplete_fields = ("cliente",)
     readonly_fields = (STATO, AVANZAMENTO, DATA_INIZIO, DATA_FINE, CONFERMATO)
+    run_button = RunButton(
+        "aggiorna",
+        EsecuzioneEtl.Tipo.ORDINI,
+        title=_("Aggiorna ordini ora"),
+        queued=_("Aggiornamento degli ordini messo in coda: esecuzione {}."),
+        active=_("Un aggiornamento degli ordini è già in corso: esecuzione {}."),
+    )
     actions = None
 
     # --- What is shown ---
@@ -329,18 +334,7 @@ class OrdineAdmin(ExactSearchMixin, FastListAdmin):
             self.own_url(f"<int:pk>/{each.name}/", self.act, each.name, act=each)
             for each in acts.ORDER_ACTS
         ]
-        update = self.own_url("aggiorna/", self.start_update, "aggiorna")
-        return [update, *own, *super().get_urls()]
-
-    @method_decorator(require_POST)
-    def start_update(self, request: HttpRequest) -> HttpResponse:
-        start_run(
-            request,
-            EsecuzioneEtl.Tipo.ORDINI,
-            queued=gettext("Aggiornamento degli ordini messo in coda: esecuzione {}."),
-            active=gettext("Un aggiornamento degli ordini è già in corso: esecuzione {}."),
-        )
-        return redirect("admin:orders_ordine_changelist")
+        return [*own, *super().get_urls()]
 
     def act(self, request: HttpRequest, pk: int, act: acts.OrderAct) -> HttpResponse:
         if not may_change(request):
