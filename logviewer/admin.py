@@ -155,7 +155,7 @@ class RegistroAdmin(ReadOnlyMixin, admin.ModelAdmin):
         """The same lines for the page that follows the log."""
         name = _name_in(request)
         tail = reader.tail(files.log_path(log_folder(), name), _wanted_in(request)[0])
-        lines = [shown_line(line, name, request.user) for line in tail.lines]
+        lines = [shown_line(line, name, request.user)._asdict() for line in tail.lines]
         return JsonResponse({"righe": lines, "troncato": tail.truncated})
 
     # --- Downloads --------------------------------------------------------------------------
