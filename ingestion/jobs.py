@@ -11,14 +11,14 @@ from ingestion.watch.verification import Verification
 from production.fields import Limits
 
 
-def transfer_options(limit: int | None = None) -> pipeline.Options:
+def transfer_options(limit: int | None = None) -> pipeline.TransferOptions:
     """The transfer's options from the settings; ``limit``: at most so many rows."""
     limits = Limits.of_settings(settings.PLAUSIBILITY_LIMITS)
-    return pipeline.Options(limits, settings.TRANSFER_BATCH_SIZE, limit)
+    return pipeline.TransferOptions(limits, settings.TRANSFER_BATCH_SIZE, limit)
 
 
-def purge_options() -> purge.Options:
-    return purge.Options(raw_days=settings.RAW_GIORNI, run_days=settings.ESECUZIONI_GIORNI)
+def purge_options() -> purge.PurgeOptions:
+    return purge.PurgeOptions(raw_days=settings.RAW_GIORNI, run_days=settings.ESECUZIONI_GIORNI)
 
 
 TRANSFER = register(

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from orders.models import Magazzino, MovimentoMagazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from orders.rules import PIECE, Production, makes_nothing, piece_microseconds
-from production.figures import Work
+from production.figures import WorkedOperation
 from production.models import Pezzo
 from production.vocabulary import CausaMovimento
 
@@ -82,7 +82,7 @@ def below_minimum() -> list[Magazzino]:
 # --- Production per hour ------------------------------------------------------------------
 
 
-def pieces_per_slot(works: Iterable[Work], slots: Sequence[datetime]) -> list[Fraction]:
+def pieces_per_slot(works: Iterable[WorkedOperation], slots: Sequence[datetime]) -> list[Fraction]:
     """Finished pieces of each [slots[i], slots[i+1]): by the end of their last working step.
 
     Counted as orders are (orders/rules.py), fictitious production left out; fractions are kept.

@@ -5,11 +5,11 @@ from django.conf import settings
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.job import Job, register
 from ingestion.runs.running import run_queued
-from orders.counting.run import Counting, Options
+from orders.counting.run import Counting, CountingOptions
 
 
-def counting_options() -> Options:
-    return Options(grezzi=settings.MAGAZZINO_CONTENUTO == "grezzi")
+def counting_options() -> CountingOptions:
+    return CountingOptions(grezzi=settings.MAGAZZINO_CONTENUTO == "grezzi")
 
 
 COUNTING = register(

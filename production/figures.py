@@ -22,7 +22,7 @@ REPEATED_HOUR = timedelta(hours=1)
 MICROSECONDS = 1_000_000
 
 
-class Work(NamedTuple):
+class WorkedOperation(NamedTuple):
     """A loaded operation; instants in UTC, ``fine`` None where unknown.
 
     ``fermo``: the code of its stop, None when the machine worked. ``anomala``: it has an open
@@ -77,7 +77,7 @@ def machines() -> list[tuple[str, str]]:
     return list(Macchinario.objects.order_by("pk").values_list("pk", "tipo"))
 
 
-def work_between(start: datetime, end: datetime) -> list[Work]:
+def work_between(start: datetime, end: datetime) -> list[WorkedOperation]:
     """Operations of which a part is, or may be, in [start, end); by start."""
     stops = _stops()
     anomalies = open_anomalies().filter(
@@ -112,7 +112,7 @@ def work_between(start: datetime, end: datetime) -> list[Work]:
         if inizio < end and (fine or inizio) >= start:
             stopped = stop if stop in stops else None
             found.append(
-                Work(pk, machine, piece, order, kind, inizio, fine, lasted, stopped, rate, made,
+                WorkedOperation(pk, machine, piece, order, kind, inizio, fine, lasted, stopped, rate, made,
                      bool(anomalous))
             )  # fmt: skip
     return found

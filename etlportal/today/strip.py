@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from etlportal.today.window import Window
-from production.figures import Work
+from production.figures import WorkedOperation
 
 
 class State(TextChoices):
@@ -67,10 +67,10 @@ class MachineStrip(NamedTuple):
 
 
 def machine_strips(
-    machines: Iterable[tuple[str, str]], works: Iterable[Work], window: Window
+    machines: Iterable[tuple[str, str]], works: Iterable[WorkedOperation], window: Window
 ) -> list[MachineStrip]:
     """One for each machine (code, type), with or without data; last, work on an unknown one."""
-    by_machine: dict[str | None, list[Work]] = {}
+    by_machine: dict[str | None, list[WorkedOperation]] = {}
     for work in works:
         by_machine.setdefault(work.macchinario, []).append(work)
     kinds: dict[str | None, str] = dict(machines)
@@ -86,7 +86,7 @@ def machine_strips(
     return strips
 
 
-def segments(works: Iterable[Work], start: datetime, end: datetime) -> list[Segment]:
+def segments(works: Iterable[WorkedOperation], start: datetime, end: datetime) -> list[Segment]:
     """[start, end) cut where the state changes; the gravest state of those that overlap."""
     changes: list[tuple[datetime, int, State, str | None]] = [(end, 0, State.NO_DATA, None)]
     for work in works:

@@ -30,7 +30,7 @@ Stato = EsecuzioneEtl.Stato
 
 
 @dataclass(frozen=True)
-class Options:
+class PurgeOptions:
     """``raw_days``: of loaded rows and of the queue's successes; ``run_days``: of ended runs."""
 
     raw_days: int
@@ -47,7 +47,7 @@ class Old(NamedTuple):
     tasks: QuerySet[Success]
 
     @classmethod
-    def at(cls, now: datetime, options: Options) -> "Old":
+    def at(cls, now: datetime, options: PurgeOptions) -> "Old":
         before = now - timedelta(days=options.raw_days)
         # A raw row names its run; and lateness counts from the last success of each kind.
         named = RawOperazione.objects.filter(esecuzione=OuterRef("pk"))
@@ -78,7 +78,7 @@ class PurgeTally(Tally):
 class Purge(Work):
     """Deletes what is past its days; one that was stopped is taken up by the next."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: PurgeOptions) -> None:
         self.options = options
         self.tally: PurgeTally = PurgeTally()
 
@@ -111,7 +111,7 @@ class Purge(Work):
         return Ending(stato, told, f"purge ended {stato} {asdict(tally)}")
 
 
-def preview(options: Options) -> PurgeTally:
+def preview(options: PurgeOptions) -> PurgeTally:
     """What a purge would delete now, writing nothing."""
     old = Old.at(timezone.now(), options)
     # Batches that this very purge would empty count too.

@@ -32,7 +32,7 @@ Stato = EsecuzioneEtl.Stato
 
 
 @dataclass(frozen=True)
-class Options:
+class TransferOptions:
     """How a run works. ``limit``: at most so many rows; None = all that were pending at start."""
 
     limits: Limits = field(default_factory=Limits)
@@ -43,7 +43,7 @@ class Options:
 class Transfer(Work):
     """Moves what is pending when it starts; what it could not move is still PENDING."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: TransferOptions) -> None:
         self.options = options
         self.tally: RowTally = RowTally()
         self.scope_end = 0
@@ -94,7 +94,7 @@ def transfer_span(run: EsecuzioneEtl, span: Span, master: MasterData, limits: Li
     )
 
 
-def preview(options: Options) -> tuple[RowTally, Counter[int]]:
+def preview(options: TransferOptions) -> tuple[RowTally, Counter[int]]:
     """What a transfer would do now, writing nothing: its tally, and anomalies by kind."""
     tally = RowTally()
     kinds: Counter[int] = Counter()

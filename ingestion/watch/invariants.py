@@ -159,7 +159,7 @@ OTHER_COLUMNS = (
 )
 
 
-class Loaded(NamedTuple):
+class StoredOperation(NamedTuple):
     """An operation as it is stored, by column; its anomalies.
 
     ``found``: ours, counted by field and kind; ``declared``: the kinds that its machine told.
@@ -203,11 +203,14 @@ def _raw_chunks(stato: str) -> Iterator[list[RawRecord]]:
         after = raws[-1].id_operazione
 
 
-def _loaded(raws: list[RawRecord]) -> dict[UUID, Loaded]:
+def _loaded(raws: list[RawRecord]) -> dict[UUID, StoredOperation]:
     details = [column for columns in DETAIL_COLUMNS.values() for column in columns.values()]
     columns = (*OTHER_COLUMNS, *COMMON_COLUMNS.values(), *details)
     operations = Operazione.objects.filter(raw_uid__in=[raw.uid for raw in raws])
-    rows = {row["id_operazione"]: Loaded(row, Counter(), []) for row in operations.values(*columns)}
+    rows = {
+        row["id_operazione"]: StoredOperation(row, Counter(), [])
+        for row in operations.values(*columns)
+    }
     anomalies = AnomaliaOperazione.objects.filter(operazione__in=[*rows])
     columns = ("operazione_id", "origine", "campo", "anomalia_id")
     for operation, origin, field, kind in anomalies.values_list(*columns):
@@ -218,7 +221,7 @@ def _loaded(raws: list[RawRecord]) -> dict[UUID, Loaded]:
     return {row.stored["raw_uid"]: row for row in rows.values()}
 
 
-def _altered(parsed: ParsedRecord, row: Loaded) -> Iterator[str]:
+def _altered(parsed: ParsedRecord, row: StoredOperation) -> Iterator[str]:
     stored = row.stored
     columns = COMMON_COLUMNS | DETAIL_COLUMNS.get(stored["tipo_operazione"], {})
     for field, column in columns.items():
@@ -240,7 +243,7 @@ def _comparable(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _incoherent(parsed: ParsedRecord, row: Loaded, words: dict[str, str]) -> Iterator[str]:
+def _incoherent(parsed: ParsedRecord, row: StoredOperation, words: dict[str, str]) -> Iterator[str]:
     if any(count > 1 and kind != AnomaliaId.ALTRO for (_, kind), count in row.found.items()):
         yield "La stessa anomalia è presente più volte."
     if len(row.declared) != len(parsed.anomalia.ids):
@@ -273,7 +276,7 @@ def _incoherent(parsed: ParsedRecord, row: Loaded, words: dict[str, str]) -> Ite
 
 
 def _incoherent_machining(
-    parsed: ParsedRecord, row: Loaded, words: dict[str, str]
+    parsed: ParsedRecord, row: StoredOperation, words: dict[str, str]
 ) -> Iterator[str]:
     stored = row.stored
     record = CleanRecord(durata=stored["durata"], numero_pezzi_ora=stored["cnc__numero_pezzi_ora"])

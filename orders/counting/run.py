@@ -20,7 +20,7 @@ Stato = EsecuzioneEtl.Stato
 
 
 @dataclass(frozen=True)
-class Options:
+class CountingOptions:
     """``grezzi``: the stock holds blanks, of which each piece made draws one."""
 
     grezzi: bool = False
@@ -30,7 +30,7 @@ class Options:
 class Counting(Work):
     """Counts what is uncounted; what it could not count waits."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: CountingOptions) -> None:
         self.options = options
         self.tally: CountingTally = CountingTally()
 
@@ -75,7 +75,7 @@ class _Undo(Exception):
     """Takes back a dry run."""
 
 
-def preview(options: Options) -> CountingTally:
+def preview(options: CountingOptions) -> CountingTally:
     """What a run would do now: it is done in one transaction, which is then undone."""
     tally = CountingTally()
     now = timezone.now()

@@ -183,7 +183,7 @@ def test_the_parser_sees_inline_code() -> None:
 def test_no_page_has_inline_code(admin_client: Client, plant: None) -> None:
     wrong = {"peso_effettivo": "tanti", "codice_operatore": "ignoto"}
     raw = builders.make_raw_operazione(lotto=builders.make_lotto(), **wrong)
-    run = do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options()))
+    run = do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.TransferOptions()))
     raw.refresh_from_db()
     details = [
         f"/admin/ingestion/rawoperazione/{raw.pk}/change/",

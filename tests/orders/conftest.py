@@ -10,7 +10,7 @@ from django.utils import timezone
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.queue import start
 from ingestion.runs.running import do_work
-from orders.counting.run import Counting, Options
+from orders.counting.run import Counting, CountingOptions
 from tests.orders.builders import make_cnc_pezzo, make_update
 
 DEAD_AFTER = timedelta(minutes=3)
@@ -36,12 +36,12 @@ def workshop(plant: None) -> None:
 
 @pytest.fixture
 def update() -> Update:
-    """Runs an update of the orders; takes the fields of ``Options``; returns the closed run."""
+    """Runs an update of the orders; takes the fields of ``CountingOptions``; returns the closed run."""
 
     def run_one(on_progress: Any = None, **options: Any) -> EsecuzioneEtl:
         run = make_update()
         start(run, DEAD_AFTER, timezone.now())
-        return do_work(run, Counting(Options(**options)), on_progress)
+        return do_work(run, Counting(CountingOptions(**options)), on_progress)
 
     return run_one
 

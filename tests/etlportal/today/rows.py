@@ -5,14 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 from ingestion.watch.figures import RunFigure
-from production.figures import Work
+from production.figures import WorkedOperation
 from production.models import AnomaliaOperazione, Cnc, Operazione
 from production.vocabulary import OrigineAnomalia
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # 13:00 at the plant
 
 
-def make_work(**overrides: Any) -> Work:
+def make_work(**overrides: Any) -> WorkedOperation:
     """A forging of ten minutes from noon on."""
     fields: dict[str, Any] = {
         "id_operazione": 1,
@@ -28,7 +28,7 @@ def make_work(**overrides: Any) -> Work:
         "pezzi_prodotti": None,
         "anomala": False,
     }
-    return Work(**(fields | overrides))
+    return WorkedOperation(**(fields | overrides))
 
 
 def make_run(**overrides: Any) -> RunFigure:

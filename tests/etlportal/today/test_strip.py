@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from etlportal.today.strip import State, machine_strips, segments
 from etlportal.today.window import last_hours
-from production.figures import Work
+from production.figures import WorkedOperation
 from tests.etlportal.today.rows import NOON, make_work
 from tests.etlportal.today.test_window import ROME
 
@@ -37,7 +37,7 @@ works = st.lists(
 )
 
 
-def state_at(second: int, rows: list[Work]) -> State:
+def state_at(second: int, rows: list[WorkedOperation]) -> State:
     """By the definition: the gravest state of the operations that are in course."""
     running = [row for row in rows if row.fine and row.inizio <= at(second) < row.fine]
     if any(row.anomala for row in running):
@@ -48,7 +48,7 @@ def state_at(second: int, rows: list[Work]) -> State:
 
 
 @given(works)
-def test_each_second_has_the_gravest_state_of_its_operations(rows: list[Work]) -> None:
+def test_each_second_has_the_gravest_state_of_its_operations(rows: list[WorkedOperation]) -> None:
     found = segments(rows, START, END)
     seconds = [
         part.state for part in found for _ in range(int((part.end - part.start).total_seconds()))
@@ -57,7 +57,7 @@ def test_each_second_has_the_gravest_state_of_its_operations(rows: list[Work]) -
 
 
 @given(works)
-def test_segments_fill_the_window_and_neighbours_differ(rows: list[Work]) -> None:
+def test_segments_fill_the_window_and_neighbours_differ(rows: list[WorkedOperation]) -> None:
     found = segments(rows, START, END)
     assert [found[0].start, *(part.end for part in found)] == [
         *(part.start for part in found),

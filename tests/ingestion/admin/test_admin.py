@@ -44,7 +44,7 @@ def make_refused(**overrides) -> RawOperazione:
 
 
 def transfer() -> EsecuzioneEtl:
-    return do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options()))
+    return do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.TransferOptions()))
 
 
 def client_with(*codenames: str) -> Client:

@@ -52,7 +52,7 @@ def books_balance():
 
 def run_purge(**options):
     run = create(Tipo.PULIZIA, EsecuzioneEtl.Origine.COMANDO)
-    options = purge.Options(**({"raw_days": DAYS, "run_days": 365} | options))
+    options = purge.PurgeOptions(**({"raw_days": DAYS, "run_days": 365} | options))
     return carry_out(run, jobs.PURGE, purge.Purge(options))
 
 

@@ -56,7 +56,7 @@ def started():
 
 
 def transfer(batch_size=2000, limit=None, on_progress=None):
-    options = pipeline.Options(Limits(), batch_size, limit)
+    options = pipeline.TransferOptions(Limits(), batch_size, limit)
     work = pipeline.Transfer(options)
     return carry_out(make_esecuzione(), jobs.TRANSFER, work, on_progress=on_progress)
 
@@ -751,7 +751,7 @@ def test_a_preview_says_what_a_transfer_would_do_and_changes_nothing(table_conte
     RawOperazione.objects.update(stato="PENDING")
     before = (table_contents(), table_contents("raw_operazione", "esecuzione_etl", alias="default"))
 
-    tally, kinds = pipeline.preview(pipeline.Options(Limits(), 2))
+    tally, kinds = pipeline.preview(pipeline.TransferOptions(Limits(), 2))
 
     after = (table_contents(), table_contents("raw_operazione", "esecuzione_etl", alias="default"))
     assert after == before
@@ -763,6 +763,6 @@ def test_a_preview_says_what_a_transfer_would_do_and_changes_nothing(table_conte
 def test_a_preview_keeps_to_the_limit():
     make_raw_operazioni(5)
 
-    tally, _ = pipeline.preview(pipeline.Options(Limits(), 2, limit=3))
+    tally, _ = pipeline.preview(pipeline.TransferOptions(Limits(), 2, limit=3))
 
     assert tally.letti == 3

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.queue import close_dead
-from orders.counting.run import Options, preview
+from orders.counting.run import CountingOptions, preview
 from orders.models import Magazzino, MovimentoMagazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from production.catalogue import AnomaliaId
 from production.models import AnomaliaOperazione, Operazione, Pezzo
@@ -760,7 +760,7 @@ def test_a_preview_tells_what_an_update_would_do_and_changes_nothing(update, ord
     make_everything()
     before = order_tables()
 
-    tally = preview(Options(chunk_size=3))
+    tally = preview(CountingOptions(chunk_size=3))
 
     assert order_tables() == before
     assert tally.ordini_completati == [9]

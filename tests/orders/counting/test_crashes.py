@@ -17,7 +17,7 @@ from ingestion.runs.queue import RunAlreadyActive
 from ingestion.runs.running import carry_out, do_work
 from orders import jobs
 from orders.counting import chunk
-from orders.counting.run import Counting, Options
+from orders.counting.run import Counting, CountingOptions
 from orders.models import Magazzino, MovimentoProduzione, Ordine, PezzoOrdine
 from production.models import Cnc, Operazione
 from tests.builders import make_active_esecuzione, make_plant
@@ -181,7 +181,7 @@ def test_kills_without_rest_between_small_chunks(assert_well):
 
 
 def in_chunks(chunk_size):
-    return carry_out(make_update(), jobs.COUNTING, Counting(Options(chunk_size=chunk_size)))
+    return carry_out(make_update(), jobs.COUNTING, Counting(CountingOptions(chunk_size=chunk_size)))
 
 
 # --- The server dies ------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_two_updates_at_once_count_each_operation_once(monkeypatch, assert_well)
 
     monkeypatch.setattr(chunk, "take", take)
     threads = [
-        in_a_thread(lambda run=run: do_work(run, Counting(Options(chunk_size=10))))
+        in_a_thread(lambda run=run: do_work(run, Counting(CountingOptions(chunk_size=10))))
         for run in (first, second)
     ]
     for thread in threads:
@@ -341,7 +341,7 @@ def test_two_processes_at_once_count_each_operation_once(assert_well):
             code = 1
             with suppress(BaseException):
                 run = EsecuzioneEtl.objects.get(pk=lease)
-                do_work(run, Counting(Options(chunk_size=7)))
+                do_work(run, Counting(CountingOptions(chunk_size=7)))
                 code = 0
             os._exit(code)
         children.append(child)

@@ -28,7 +28,7 @@ from ingestion.models import EsecuzioneEtl
 from ingestion.runs.queue import start
 from ingestion.runs.running import do_work
 from orders import services
-from orders.counting.run import Counting, Options
+from orders.counting.run import Counting, CountingOptions
 from orders.invariants import CHECKS
 from orders.models import (
     Magazzino,
@@ -236,7 +236,7 @@ def update(chunk_size, blanks, crash_at=0):
 
     run = make_update()
     start(run, DEAD_AFTER, timezone.now())
-    work = Counting(Options(grezzi=blanks, chunk_size=chunk_size))
+    work = Counting(CountingOptions(grezzi=blanks, chunk_size=chunk_size))
     with connections["production"].execute_wrapper(execute):
         return do_work(run, work)
 

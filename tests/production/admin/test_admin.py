@@ -34,7 +34,7 @@ START = datetime(2024, 12, 20, 10, 0, tzinfo=UTC)
 def loaded(plant: None) -> Operazione:
     """A forging record that the transfer loaded with two anomalies."""
     builders.make_raw_operazione(temperatura_effettiva="1350", codice_operatore="ignoto")
-    run = do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options()))
+    run = do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.TransferOptions()))
     assert run.stato == EsecuzioneEtl.Stato.OK
     return Operazione.objects.get()
 
@@ -83,7 +83,7 @@ def test_a_cnc_operation_shows_the_cnc_part(admin_client: Client, plant: None) -
     builders.make_raw_operazione(
         tipo_operazione="cnc", codice_macchinario="CNC1", numero_pezzi_ora="3"
     )
-    do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options()))
+    do_work(builders.make_active_esecuzione(), pipeline.Transfer(pipeline.TransferOptions()))
     page = admin_client.get(f"{OPERAZIONI}{Operazione.objects.get().pk}/change/").text
     assert "Lavorazione CNC" in page
     assert "1,0000" in page  # 3 pieces an hour for twenty minutes

@@ -13,7 +13,7 @@ from ingestion.reception import store
 from ingestion.runs.queue import start
 from ingestion.runs.running import do_work
 from ingestion.transfer import pipeline
-from orders.counting.run import Counting, Options
+from orders.counting.run import Counting, CountingOptions
 from orders.models import MovimentoMagazzino, MovimentoProduzione
 from production.models import AnomaliaOperazione, Operazione
 from tests import builders
@@ -39,11 +39,11 @@ class Chain:
         record = builders.make_posted(temperatura_effettiva=1350, codice_operatore="ignoto")
         receipt = store.store_lotto(store.Post([record], b"[]", "k", HEADERS, "r-77"))
         self.lotto = LottoRicevuto.objects.get(pk=receipt.lotto)
-        run, work = builders.make_active_esecuzione(), pipeline.Transfer(pipeline.Options())
+        run, work = builders.make_active_esecuzione(), pipeline.Transfer(pipeline.TransferOptions())
         self.transfer = do_work(run, work)
         self.update = make_update()
         start(self.update, DEAD_AFTER, NOW)
-        do_work(self.update, Counting(Options()))
+        do_work(self.update, Counting(CountingOptions()))
         self.raw = RawOperazione.objects.get()
         self.operazione = Operazione.objects.get()
         self.anomalia = AnomaliaOperazione.objects.order_by("pk").first()
