@@ -112,8 +112,8 @@ def work_between(start: datetime, end: datetime) -> list[WorkedOperation]:
         if inizio < end and (fine or inizio) >= start:
             stopped = stop if stop in stops else None
             found.append(
-                WorkedOperation(pk, machine, piece, order, kind, inizio, fine, lasted, stopped, rate, made,
-                     bool(anomalous))
+                WorkedOperation(pk, machine, piece, order, kind, inizio, fine, lasted, stopped,
+                                rate, made, bool(anomalous))
             )  # fmt: skip
     return found
 

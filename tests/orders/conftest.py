@@ -36,7 +36,7 @@ def workshop(plant: None) -> None:
 
 @pytest.fixture
 def update() -> Update:
-    """Runs an update of the orders; takes the fields of ``CountingOptions``; returns the closed run."""
+    """Runs an update of the orders by the fields of ``CountingOptions``; returns the closed run."""
 
     def run_one(on_progress: Any = None, **options: Any) -> EsecuzioneEtl:
         run = make_update()
