@@ -1,17 +1,20 @@
-"""Throwaway PostgreSQL and MariaDB servers, for the tests.
+"""Throwaway PostgreSQL and MariaDB (or MySQL) servers, for the tests.
 
 From a shell, start both, run a command with their addresses in ``DATABASE_URL`` and
 ``PRODUCTION_DATABASE_URL``, stop both, exit as the command did::
 
     python -m tests.servers -- pytest -q
+    python -m tests.servers --mysql -- pytest -q
 
 From a test, ``with postgresql_server() as server:`` gives one that may be stopped, killed and
-restarted, always with the same data and the same ``server.url``.
+restarted, always with the same data and the same ``server.url``; ``production_server()`` is of
+the kind that the command above started.
 
-Each server has a free port on 127.0.0.1, a random password and a folder of its own directly
-under /tmp (a socket's path must be short, and the server's user must be able to enter). They
-refuse to run as root: there they run as ``postgres`` and ``mysql``, or ``nobody``. A server
-dies with the thread that started it, so start it from the main one.
+Each server has a free port on 127.0.0.1, a random password and a folder of its own, in memory
+where that is large enough and else under /tmp (a socket's path must be short, and the server's
+user must be able to enter). They refuse to run as root: there they run as ``postgres`` and
+``mysql``, or ``nobody``. A server dies with the thread that started it, so start it from the
+main one.
 """
 
 import argparse
@@ -27,14 +30,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 START_SECONDS = 60
 STOP_SECONDS = 30
 NAME = "etl"  # the user, who may do everything, and the database
+MEMORY = Path("/dev/shm")  # noqa: S108
+ROOM = 3 << 30  # bytes free, for a server to keep its data in memory; a container often has 64 MB
+KIND = "PRODUCTION_SERVER"  # the environment variable with the label of what runs
+MYSQL_SCRIPT = Path(__file__).with_name("mysql_server.sh")
+
+AnyServer = TypeVar("AnyServer", bound="Server")
 
 MYSQL_8_SQL_MODE = (
     "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
@@ -50,7 +59,7 @@ class Server:
     """One database server in a folder of its own.
 
     What it committed outlives ``kill9``. A power cut too, if it is ``durable``; without that it
-    leaves writing to disk to the system, and is faster.
+    keeps its data in memory, or leaves writing to disk to the system, and is faster.
     """
 
     label: ClassVar[str]
@@ -143,7 +152,9 @@ class Server:
         return self.folder / name
 
     def _make_folder(self) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix=f"etl-{self.system_user}-", dir="/tmp"))
+        on_disk = self.durable or not _has_room(MEMORY)
+        parent = Path("/tmp") if on_disk else MEMORY  # noqa: S108
+        folder = Path(tempfile.mkdtemp(prefix=f"etl-{self.system_user}-", dir=parent))
         if user := self._other_user():
             os.chown(folder, user.pw_uid, user.pw_gid)
         return folder
@@ -303,12 +314,8 @@ class MariadbServer(Server):
     system_user = "mysql"
     url_scheme = "mysql"
 
-    def __init__(self, *, durable: bool = False, collation: str = "utf8mb4_unicode_ci") -> None:
-        super().__init__(durable=durable)
-        self.collation = collation
-
     def version(self) -> str:
-        return _version(self._program("mariadbd"))
+        return _version(self._server_program())
 
     def _initialise(self) -> None:
         self._run(
@@ -332,14 +339,19 @@ class MariadbServer(Server):
             "socket": self._socket,
             "pid-file": self._path("pid"),
             "character-set-server": "utf8mb4",
-            "collation-server": self.collation,
+            "collation-server": "utf8mb4_unicode_ci",
             "sql-mode": MYSQL_8_SQL_MODE,
             "innodb-buffer-pool-size": "128M",
+            "performance-schema": "OFF",
         }
         if not self.durable:
             options |= {"innodb-flush-log-at-trx-commit": 2, "innodb-doublewrite": 0}
         settings = [f"--{name}={value}" for name, value in options.items()]
-        return [self._program("mariadbd"), "--no-defaults", "--skip-name-resolve", *settings]
+        switches = ("--no-defaults", "--skip-name-resolve", "--skip-log-bin")
+        return [self._server_program(), *switches, *settings]
+
+    def _server_program(self) -> str:
+        return self._program("mariadbd")
 
     @property
     def _socket(self) -> str:
@@ -360,44 +372,58 @@ class MariadbServer(Server):
 
     def _create_database(self) -> None:
         connection = self._connect_as_ourselves()
+        user = f"'{NAME}'@'127.0.0.1'"
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {NAME}")
-            cursor.execute(
-                f"GRANT ALL ON *.* TO '{NAME}'@'127.0.0.1' IDENTIFIED BY %s WITH GRANT OPTION",
-                [self.password],
-            )
+            cursor.execute(f"CREATE USER {user} IDENTIFIED BY %s", [self.password])
+            cursor.execute(f"GRANT ALL ON *.* TO {user} WITH GRANT OPTION")
         connection.close()
 
 
+class MysqlServer(MariadbServer):
+    """A real MySQL, unpacked on this machine by ``mysql_server.sh`` and not installed."""
+
+    label = "MySQL"
+
+    def _initialise(self) -> None:
+        command = [self._server_program(), "--no-defaults", "--initialize-insecure"]
+        self._run([*command, f"--datadir={self._data}", f"--tmpdir={self.folder}"])
+
+    def _command(self) -> list[str]:
+        return [*super()._command(), "--secure-file-priv=NULL", "--mysqlx=OFF"]
+
+    def _server_program(self) -> str:
+        # Not in the project's folder, which the server's user may not be able to enter.
+        folder = Path(f"/var/tmp/etlportal-mysql-{os.geteuid()}")  # noqa: S108
+        unpacked = subprocess.run([MYSQL_SCRIPT, folder], check=False)
+        if unpacked.returncode:
+            raise ServerError("MySQL non si può avere su questa macchina (vedi sopra).")
+        return str(folder / "mysqld")
+
+    def _connect_as_ourselves(self) -> Any:
+        """By the socket, as the user whom the new server lets in without a password."""
+        import MySQLdb
+
+        return MySQLdb.connect(unix_socket=self._socket, user="root", connect_timeout=5)
+
+
+def postgresql_server(*, durable: bool = False) -> AbstractContextManager[PostgresqlServer]:
+    return _running(PostgresqlServer(durable=durable))
+
+
+def production_server(*, durable: bool = False) -> AbstractContextManager[MariadbServer]:
+    """MariaDB, or MySQL if ``python -m tests.servers --mysql`` runs us."""
+    mysql = os.environ.get(KIND) == MysqlServer.label
+    return _running((MysqlServer if mysql else MariadbServer)(durable=durable))
+
+
 @contextmanager
-def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
-    server = PostgresqlServer(durable=durable)
+def _running(server: AnyServer) -> Iterator[AnyServer]:
     try:
         server.start()
         yield server
     finally:
         server.remove()
-
-
-@contextmanager
-def mariadb_server(
-    *, durable: bool = False, collation: str = "utf8mb4_unicode_ci"
-) -> Iterator[MariadbServer]:
-    server = MariadbServer(durable=durable, collation=collation)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
-@contextmanager
-def _both(*, durable: bool) -> Iterator[tuple[PostgresqlServer, MariadbServer]]:
-    with (
-        postgresql_server(durable=durable) as postgresql,
-        mariadb_server(durable=durable) as mariadb,
-    ):
-        yield postgresql, mariadb
 
 
 def run_command(command: Sequence[str], environment: dict[str, str]) -> int:
@@ -439,35 +465,34 @@ def main(arguments: Sequence[str]) -> int:
         "--durevoli", action="store_true", help="scrivono su disco come in produzione (più lenti)"
     )
     parser.add_argument(
-        "--verifica", action="store_true", help="dice solo se i due server sono installati"
+        "--mysql", action="store_true", help="MySQL, invece di MariaDB, per la base di produzione"
     )
     parser.add_argument("comando", nargs=argparse.REMAINDER, metavar="-- COMANDO …")
     options = parser.parse_args(arguments)
     command = options.comando[1:] if options.comando[:1] == ["--"] else options.comando
-    if not command and not options.verifica:
+    if not command:
         parser.error("manca il comando da eseguire")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_once)
     try:
-        versions = [
-            f"{server.label} {server.version()}" for server in (PostgresqlServer(), MariadbServer())
-        ]
-        if options.verifica:
-            say(" e ".join(versions) + " sono installati.")
-            return 0
-        return _run_with_both(command, versions, durable=options.durevoli)
+        servers = (
+            PostgresqlServer(durable=options.durevoli),
+            (MysqlServer if options.mysql else MariadbServer)(durable=options.durevoli),
+        )
+        versions = " e ".join(f"{server.label} {server.version()}" for server in servers)
+        return _run_with(servers, command, versions)
     except ServerError as error:
         say(str(error))
         return 1
 
 
-def _run_with_both(command: Sequence[str], versions: Sequence[str], *, durable: bool) -> int:
+def _run_with(servers: Sequence[Server], command: Sequence[str], versions: str) -> int:
     started = time.monotonic()
-    with _both(durable=durable) as (postgresql, mariadb):
-        say(f"Avviati {' e '.join(versions)} in {time.monotonic() - started:.1f} s.")
-        return run_command(
-            command, {"DATABASE_URL": postgresql.url, "PRODUCTION_DATABASE_URL": mariadb.url}
-        )
+    with ExitStack() as stack:
+        postgresql, production = (stack.enter_context(_running(server)) for server in servers)
+        say(f"Avviati {versions} in {time.monotonic() - started:.1f} s.")
+        addresses = {"DATABASE_URL": postgresql.url, "PRODUCTION_DATABASE_URL": production.url}
+        return run_command(command, addresses | {KIND: production.label})
 
 
 def _exit_once(number: int, _frame: FrameType | None) -> NoReturn:
@@ -504,6 +529,10 @@ def _find(program: str, folders: Sequence[str], label: str) -> str:
     if found is None:
         raise ServerError(f"{label} non è installato: manca il programma {program}.")
     return found
+
+
+def _has_room(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free >= ROOM
 
 
 def _numbers(path: Path) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.portal import LivePortal
-from tests.servers import MariadbServer, PostgresqlServer, mariadb_server, postgresql_server
+from tests.servers import MariadbServer, PostgresqlServer, postgresql_server, production_server
 
 
 @pytest.fixture(scope="package")
@@ -32,5 +32,5 @@ def postgresql() -> Iterator[PostgresqlServer]:
 @pytest.fixture(scope="module")
 def mariadb() -> Iterator[MariadbServer]:
     """The module's own, so that it may stop it."""
-    with mariadb_server() as server:
+    with production_server() as server:
         yield server

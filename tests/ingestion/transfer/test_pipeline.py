@@ -38,7 +38,7 @@ from tests.builders import (
     make_raw_operazione,
     make_raw_operazioni,
 )
-from tests.servers import mariadb_server
+from tests.servers import production_server
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "production"], transaction=True),
@@ -427,7 +427,7 @@ def test_mysql_away_leaves_rows_waiting_and_reception_open(api, no_pauses, produ
 def test_mysql_killed_in_the_middle(api, monkeypatch, production_as, assert_well):
     monkeypatch.setattr("ingestion.runs.lease.FIRST_PAUSE_SECONDS", 0)
     make_raw_operazioni(6)
-    with mariadb_server() as server, production_as(PORT=server.port, PASSWORD=server.password):
+    with production_server() as server, production_as(PORT=server.port, PASSWORD=server.password):
         connections["production"].settings_dict["NAME"] = "etl"
         call_command("migrate", database="production", verbosity=0)
         make_plant()

@@ -29,7 +29,7 @@ from tests.orders.builders import (
     make_update,
 )
 from tests.orders.shift import expected_figures, figures, make_shift
-from tests.servers import mariadb_server
+from tests.servers import production_server
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "production"], transaction=True),
@@ -212,7 +212,7 @@ def server_dying_at(server, table, after):
 
 @pytest.mark.servers
 def test_mysql_killed_in_the_middle_and_brought_back(monkeypatch, production_as, assert_well):
-    with mariadb_server() as server, production_as(PORT=server.port, PASSWORD=server.password):
+    with production_server() as server, production_as(PORT=server.port, PASSWORD=server.password):
         connections["production"].settings_dict["NAME"] = "etl"
         call_command("migrate", database="production", verbosity=0)
         make_plant()
