@@ -16,12 +16,13 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections
 from django.db.utils import load_backend
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
+from pytest_django.plugin import DjangoDbBlocker
 
 from ingestion.watch.invariants import INVARIANTS
-from tests import builders
+from tests import builders, tables
 
 LOADED_TABLES = ("operazioni", "forgiatura", "cnc", "anomalia_operazione")
 SERVERS = {"default": "postgresql", "production": "mysql"}
@@ -30,6 +31,8 @@ SERVERS = {"default": "postgresql", "production": "mysql"}
 def pytest_configure(config: pytest.Config) -> None:
     # WhiteNoise misses the folder that collectstatic makes; the tests need none.
     config.addinivalue_line("filterwarnings", "ignore:No directory at:UserWarning")
+    # Passwords are hashed to be slow; the tests' need not be.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -40,6 +43,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(
                 "needs PostgreSQL and MariaDB: python -m tests.servers -- pytest", pytrace=False
             )
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    def restore(case: TransactionTestCase) -> None:
+        for alias in case.databases:
+            tables.restore(alias)
+
+    with django_db_blocker.unblock():
+        for alias in connections:
+            tables.remember(alias)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
+        yield
 
 
 @pytest.fixture
