@@ -22,7 +22,7 @@ from django_q.models import OrmQ
 from pytest_django.plugin import DjangoDbBlocker
 
 from ingestion.watch.invariants import INVARIANTS
-from tests import builders, tables
+from tests import arrangement, builders, tables
 
 LOADED_TABLES = ("operazioni", "forgiatura", "cnc", "anomalia_operazione")
 SERVERS = {"default": "postgresql", "production": "mysql"}
@@ -33,6 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:No directory at:UserWarning")
     # Passwords are hashed to be slow; the tests' need not be.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    arrangement.mark(items)
+    yield
+    arrangement.in_order(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

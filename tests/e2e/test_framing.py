@@ -12,8 +12,6 @@ import pytest
 
 from tests.portal import LivePortal
 
-pytestmark = pytest.mark.once
-
 RECORD = {"tipo_operazione": "cnc", "codice_pezzo": "PZC03", "numero_pezzi_ora": 2}
 BODY = json.dumps([RECORD]).encode()
 SHAPE = {"error", "codice", "dettagli", "request_id"}

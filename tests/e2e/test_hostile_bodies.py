@@ -12,8 +12,6 @@ from tests.e2e.sample_requests import made_body
 from tests.e2e.test_bad_input import assert_one_error_shape
 from tests.portal import LivePortal
 
-pytestmark = pytest.mark.once
-
 MB = 1_000_000
 MOST_CPU_SECONDS = 1.0
 MOST_MEMORY_MB = 150

@@ -9,12 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-import pytest
-
 from tests.mutations import SEED, mutated_body
 from tests.portal import LivePortal
-
-pytestmark = pytest.mark.once
 
 REQUESTS = 2_000
 CALLERS = 6

@@ -15,8 +15,6 @@ import pytest
 
 from tests.portal import LivePortal
 
-pytestmark = pytest.mark.once
-
 FIELDS = (
     *("id_ordine", "codice_pezzo", "codice_macchinario", "codice_operatore"),
     *("timestamp_inizio", "timestamp_fine", "tipo_operazione", "peso_effettivo"),

@@ -11,8 +11,6 @@ import pytest
 
 from tests.portal import LivePortal
 
-pytestmark = pytest.mark.once
-
 CLIENTS = 100
 SAMPLES_SECONDS = 15
 MOST_SECONDS = 0.5

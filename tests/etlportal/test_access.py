@@ -128,7 +128,7 @@ FRAME = {
     *("autocomplete", "jsi18n", "view_on_site", "app_list"),
 }
 
-pytestmark = [pytest.mark.django_db(databases=["default", "production"]), pytest.mark.once]
+pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
 
 def routes(resolver: URLResolver, inside: str = "") -> Iterator[tuple[str, str | None]]:

@@ -17,8 +17,6 @@ from logviewer.lines import parse
 from tests.builders import ANNA
 from tests.logviewer.lines import everything, line, numbered, write
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).parents[2]
 
 

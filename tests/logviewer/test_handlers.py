@@ -19,8 +19,6 @@ from logviewer import files
 from logviewer.context import RunContext, current_run
 from logviewer.handlers import LineFormatter, SharedFileHandler
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).parents[2]
 
 LINE = re.compile(

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
@@ -17,8 +16,6 @@ from etlportal.api.errors import ApiError
 from etlportal.api.parsers import RawBodyParser
 from ingestion.reception.payloads import UNSTORABLE, records_in, stage
 from tests.mutations import SEED, mutated_body
-
-pytestmark = pytest.mark.once
 
 BODIES = 50_000
 MOST_SECONDS = 2

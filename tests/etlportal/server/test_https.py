@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-pytestmark = [pytest.mark.django_db(databases=["default", "production"]), pytest.mark.once]
+pytestmark = pytest.mark.django_db(databases=["default", "production"])
 
 ROOT = Path(__file__).parents[3]
 PLANT = {
