@@ -128,9 +128,17 @@ def worker() -> Iterator[None]:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The transfer retries at once; the list gets the seconds it would have waited."""
+    """This thread retries at once; the list gets the seconds it would have waited."""
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    sleep, tested = time.sleep, threading.current_thread()
+
+    def pause(seconds: float) -> None:
+        if threading.current_thread() is tested:
+            pauses.append(seconds)
+        else:
+            sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", pause)
     return pauses
 
 

@@ -252,6 +252,15 @@ def run_of(pid):
         (this_process(), DEAD_AFTER + timedelta(seconds=1), True),  # alive, but stuck
         (here("x"), timedelta(0), False),
     ],
+    ids=[
+        "elsewhere",
+        "stuck elsewhere",
+        "unknown",
+        "this",
+        "one that ended",
+        "this, stuck",
+        "none",
+    ],
 )
 def test_who_is_dead(processo, age, dead):
     now = timezone.now()
