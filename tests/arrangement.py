@@ -12,8 +12,6 @@ import pytest
 # longest first, so that no process ends long after the other. The rest is divided by file.
 GROUPS = {
     "tests/browser/": "pages",
-    "tests/etlportal/today/test_browser.py": "pages",
-    "tests/logviewer/test_follow.py": "pages",
     "tests/e2e/": "portal",
     "tests/e2e/test_outages.py": "outages",
     "tests/e2e/test_missed_runs.py": "missed runs",

@@ -22,13 +22,19 @@ from django_q.models import OrmQ
 from pytest_django.plugin import DjangoDbBlocker
 
 from ingestion.watch.invariants import INVARIANTS
-from tests import arrangement, builders, tables
+from tests import arrangement, builders, length, tables
 
 LOADED_TABLES = ("operazioni", "forgiatura", "cnc", "anomalia_operazione")
 SERVERS = {"default": "postgresql", "production": "mysql"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lungo", action="store_true", help="le prove lunghe per intero")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("lungo"):
+        length.run_in_full()
     # WhiteNoise misses the folder that collectstatic makes; the tests need none.
     config.addinivalue_line("filterwarnings", "ignore:No directory at:UserWarning")
     # Passwords are hashed to be slow; the tests' need not be.

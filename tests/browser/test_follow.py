@@ -1,14 +1,12 @@
-"""The page that follows a log, in a browser, on a portal that is alive."""
-
-import secrets
-from collections.abc import Callable, Iterator
+"""The page that follows a log."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.launch import chromium, complaints, log_in, overflow, violations, watch
+from tests.browser import plant
+from tests.browser.conftest import DARK, LIGHT
+from tests.browser.launch import complaints, overflow, violations
 from tests.logviewer.lines import line, numbered, write
-from tests.portal import LivePortal
 
 pytestmark = pytest.mark.browser
 FILE = "/admin/logviewer/registro/file/?file=etl"
@@ -18,46 +16,6 @@ PAGES = {
     "filtered": f"{FILE}&level=WARNING&esecuzione=7&since=7d",
     "clear": "/admin/logviewer/registro/svuota/?file=etl",
 }
-
-
-@pytest.fixture(scope="module")
-def portal() -> Iterator[LivePortal]:
-    with LivePortal(postgresql_url="", mysql_url="") as portal:
-        yield portal
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def cookies(portal, browser):
-    """Of a superuser's session."""
-    word = secrets.token_urlsafe(16)
-    portal.run_python(
-        "from django.contrib.auth.models import User\n"
-        f"User.objects.create_superuser('anna', password={word!r})"
-    )
-    page = browser.new_page()
-    log_in(page, portal.url, "anna", word)
-    return page.context.cookies()
-
-
-@pytest.fixture
-def opened(portal, browser, cookies) -> Iterator[Callable[..., Page]]:
-    """``opened(**options of the context)``: a page of somebody who is logged in."""
-    made = []
-
-    def open_page(**options) -> Page:
-        made.append(browser.new_context(locale="it-IT", base_url=portal.url, **options))
-        made[-1].add_cookies(cookies)
-        return watch(made[-1].new_page())
-
-    yield open_page
-    for context in made:
-        context.close()
 
 
 @pytest.fixture
@@ -71,7 +29,7 @@ def append(log, *lines):
 
 
 def test_new_lines_appear_at_the_end_until_it_is_stopped(opened, log):
-    page = opened()
+    page = opened(plant.SUPERUSER)
     page.goto(f"{FILE}&lines=200")
     rows = page.locator("#log-lines-table tbody tr")
     expect(rows).to_have_count(200)
@@ -94,7 +52,7 @@ def test_new_lines_appear_at_the_end_until_it_is_stopped(opened, log):
 
 
 def test_who_reads_further_up_is_left_there(opened, log):
-    page = opened()
+    page = opened(plant.SUPERUSER)
     page.goto(FILE)
     page.get_by_role("button", name="Segui").click()
     page.evaluate("document.getElementById('log-scroll').scrollTop = 500")
@@ -104,7 +62,7 @@ def test_who_reads_further_up_is_left_there(opened, log):
 
 
 def test_a_session_that_ended_says_so(opened, log):
-    page = opened()
+    page = opened(plant.SUPERUSER)
     page.goto(FILE)
     page.context.clear_cookies()
     page.get_by_role("button", name="Segui").click()
@@ -113,7 +71,7 @@ def test_a_session_that_ended_says_so(opened, log):
 
 
 def test_following_goes_on_when_the_portal_comes_back(opened, log):
-    page = opened()
+    page = opened(plant.SUPERUSER)
     page.goto(FILE)
     page.route("**/righe/**", lambda route: route.abort())
     page.get_by_role("button", name="Segui").click()
@@ -121,15 +79,15 @@ def test_following_goes_on_when_the_portal_comes_back(opened, log):
     page.unroute("**/righe/**")
     append(log, line("fresh"))
     expect(page.locator("#log-lines-table tbody tr").last).to_contain_text("fresh")
+    complaints(page)  # of what it could not get
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 800)])
-def test_the_pages_are_accessible_and_fit(opened, log, scheme, width):
+@pytest.mark.parametrize("look", [LIGHT, DARK], ids=lambda look: look.colours)
+def test_the_pages_are_accessible_and_fit(opened, log, look):
     write(log, numbered(20))
     levels = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
     append(log, *(line(f"row 5 refused {level}", level, 7, "req-0001") for level in levels))
-    size = {"width": width, "height": 900}
-    page = opened(color_scheme=scheme, viewport=size)
+    page = opened(plant.SUPERUSER, look)
     for name, url in PAGES.items():
         page.goto(url)
         assert complaints(page) == [], name
