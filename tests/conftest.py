@@ -2,6 +2,8 @@
 
 import copy
 import importlib
+import logging
+import os
 import socket
 import sqlite3
 import threading
@@ -37,8 +39,19 @@ def pytest_configure(config: pytest.Config) -> None:
         length.run_in_full()
     # WhiteNoise misses the folder that collectstatic makes; the tests need none.
     config.addinivalue_line("filterwarnings", "ignore:No directory at:UserWarning")
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        _log_apart(worker)
     # Passwords are hashed to be slow; the tests' need not be.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def _log_apart(process: str) -> None:
+    """Two test processes do not wait for each other's lock on a file."""
+    settings.LOG_DIR /= process
+    settings.LOG_DIR.mkdir(exist_ok=True)
+    for name in ("etl", "periodic", "postgresql", "mysql"):
+        (handler,) = logging.getLogger(name).handlers
+        handler.path = settings.LOG_DIR / handler.path.name
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -134,17 +147,9 @@ def worker() -> Iterator[None]:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """This thread retries at once; the list gets the seconds it would have waited."""
+    """The transfer retries at once; the list gets the seconds it would have waited."""
     pauses: list[float] = []
-    sleep, tested = time.sleep, threading.current_thread()
-
-    def pause(seconds: float) -> None:
-        if threading.current_thread() is tested:
-            pauses.append(seconds)
-        else:
-            sleep(seconds)
-
-    monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     return pauses
 
 
