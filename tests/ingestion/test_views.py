@@ -330,14 +330,13 @@ def test_the_location_works_without_the_key_until_the_end(
 
 
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=5, respond-async"])
-def test_a_caller_that_prefers_it_is_not_kept_waiting(api, settings, prefer):
+def test_a_caller_that_prefers_it_is_not_kept_waiting(api, settings, no_pauses, prefer):
     settings.RUN_WAIT_SECONDS = 20
-    began = time.monotonic()
 
     answer = post(api, "/process-transfer", b"", Prefer=prefer)
 
     assert answer.status_code == 202
-    assert time.monotonic() - began < 5
+    assert no_pauses == []
 
 
 def test_a_run_that_is_active_already_is_answered(api):
@@ -389,7 +388,7 @@ def test_a_poll_closes_a_run_whose_process_is_gone(anonymous):
 
 def test_a_run_that_dies_while_its_caller_waits_is_answered_at_once(api, settings):
     """Its process is gone: there is nothing to wait for."""
-    settings.RUN_WAIT_SECONDS = 20
+    settings.RUN_WAIT_SECONDS = 1_000_000
     dead = make_dead_esecuzione()
     marks = {name: getattr(dead, name) for name in ("stato", "iniziata_il", "battito_il")}
     EsecuzioneEtl.objects.all().delete()
@@ -400,11 +399,9 @@ def test_a_run_that_dies_while_its_caller_waits_is_answered_at_once(api, setting
         ):
             time.sleep(0.05)
 
-    began = time.monotonic()
     _, answer = in_threads(die, lambda: post(api, "/process-transfer", b""))
 
     assert (answer.status_code, answer.json()["codice"]) == (422, "esecuzione_fallita")
-    assert time.monotonic() - began < 10
 
 
 def test_a_poll_closes_a_run_that_never_started(anonymous):
@@ -579,18 +576,17 @@ def test_a_run_that_never_started_has_no_time(api):
     assert api.get(f"/status?esecuzione={run.pk}").json()["esecuzione"]["iniziata_il"] == ""
 
 
-def test_one_caller_too_many_does_not_wait(api, monkeypatch, settings):
+def test_one_caller_too_many_does_not_wait(api, monkeypatch, no_pauses, settings):
     """Each that waits holds a thread of the web server."""
     settings.RUN_WAIT_SECONDS = 20
     monkeypatch.setattr(answers, "_waiting", threading.BoundedSemaphore(1))
     answers._waiting.acquire()
 
-    started = time.monotonic()
     answer = api.post("/process-transfer")
 
     assert answer.status_code == 202
     assert answer.json()["esecuzione"]["stato"] == "IN_CODA"
-    assert time.monotonic() < started + 5
+    assert no_pauses == []
 
 
 def test_who_has_waited_makes_room(api, monkeypatch, settings):
