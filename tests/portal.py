@@ -70,12 +70,11 @@ class PortalError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer. ``seconds`` is how long the caller waited for it."""
+    """An HTTP answer."""
 
     status: int
     headers: http.client.HTTPMessage
     body: bytes
-    seconds: float
 
     @property
     def json(self) -> Any:
@@ -318,11 +317,9 @@ class LivePortal:
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         with closing(connection):
-            started = time.monotonic()
             connection.request(method, target, data, sent)
             response = connection.getresponse()
-            content = response.read()
-        return Answer(response.status, response.headers, content, time.monotonic() - started)
+            return Answer(response.status, response.headers, response.read())
 
     def post(self, path: str, records: Any, **headers: str) -> Answer:
         """Posts records as JSON; ``Prefer="respond-async"`` and the like are headers."""

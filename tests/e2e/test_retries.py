@@ -17,6 +17,7 @@ import pytest
 
 from tests.builders import make_posted
 from tests.flow_engine import ActionFailed, FlowEngine
+from tests.length import either
 from tests.lossy_proxy import lossy_proxy
 from tests.portal import Answer, LivePortal
 
@@ -147,7 +148,7 @@ def test_a_stream_of_posts_while_the_server_is_killed_again_and_again(
     assert batches(clean_portal) == [(RECORDS, RECORDS)] * BODIES
 
 
-BODIES, RECORDS, SENDERS = 60, 40, 4
+BODIES, RECORDS, SENDERS = either(short=24, full=60), 40, 4
 
 
 def stream(portal: LivePortal, url: str, rng: random.Random) -> tuple[int, list[FlowEngine]]:

@@ -1,4 +1,4 @@
-"""Tens of thousands of damaged bodies: each is refused in words, or gives rows to be stored."""
+"""Damaged bodies, thousands of them: each is refused in words, or gives rows to be stored."""
 
 import base64
 import io
@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -15,10 +16,11 @@ from rest_framework.test import APIRequestFactory
 from etlportal.api.errors import ApiError
 from etlportal.api.parsers import RawBodyParser
 from ingestion.reception.payloads import UNSTORABLE, records_in, stage
+from tests.length import either
 from tests.mutations import SEED, mutated_body
 
-BODIES = 50_000
-MOST_SECONDS = 2
+BODIES = either(short=8_000, full=50_000)
+MOST_TIMES = 2_000  # the work of the average one
 MOST_MEMORY_MB = 100
 
 
@@ -70,15 +72,17 @@ def test_a_mutated_body_is_refused_or_storable():
     rng = random.Random(SEED)
     outcomes = Counter()
     before = memory_mb()
+    work = []
     for number in range(BODIES):
         body, encoding = mutated_body(rng)
-        started = time.process_time()
+        started = time.thread_time()
         try:
             outcomes[outcome_of(body, encoding)] += 1
-            assert time.process_time() - started < MOST_SECONDS
+            work.append(time.thread_time() - started)
         except BaseException:
             print(f"MUTATION_SEED={SEED}, body {number}, {encoding!r}:", base64.b64encode(body))  # noqa: T201
             raise
+    assert max(work) < MOST_TIMES * fmean(work)
     assert memory_mb() - before < MOST_MEMORY_MB
     # The mutator still makes every kind, good ones too.
     assert outcomes["taken"] > BODIES / 20
