@@ -1,7 +1,8 @@
 """Figures of the project: ``python -m tests.figures [REPORT.xml …]``.
 
-How the code is cut (lines are those that are not empty) and, of the reports that ``RAPPORTI=FOLDER ./run test`` leaves, where the
-tests' time goes. They say when something has grown that nobody looked at.
+How the code is cut (its lines are those that are not empty) and, of the reports that
+``RAPPORTI=FOLDER ./run test`` leaves, where the tests' time goes. They say when something has
+grown that nobody looked at.
 """
 
 import ast
