@@ -6,9 +6,9 @@ From a shell, start both, run a command with their addresses in ``DATABASE_URL``
     python -m tests.servers -- pytest -q
     python -m tests.servers --mysql -- pytest -q
 
-From a test, ``with postgresql_server() as server:`` gives one that may be stopped, killed and
-restarted, always with the same data and the same ``server.url``; ``production_server()`` is of
-the kind that the command above started.
+From a test, ``with postgresql_server() as server:`` gives a durable one that may be stopped,
+killed and restarted, always with the same data and the same ``server.url``;
+``production_server()`` is of the kind that the command above started.
 
 Each server has a free port on 127.0.0.1, a random password and a folder of its own, in memory
 where that is large enough and else under /tmp (a socket's path must be short, and the server's
@@ -407,14 +407,14 @@ class MysqlServer(MariadbServer):
         return MySQLdb.connect(unix_socket=self._socket, user="root", connect_timeout=5)
 
 
-def postgresql_server(*, durable: bool = False) -> AbstractContextManager[PostgresqlServer]:
-    return _running(PostgresqlServer(durable=durable))
+def postgresql_server() -> AbstractContextManager[PostgresqlServer]:
+    return _running(PostgresqlServer(durable=True))
 
 
-def production_server(*, durable: bool = False) -> AbstractContextManager[MariadbServer]:
+def production_server() -> AbstractContextManager[MariadbServer]:
     """MariaDB, or MySQL if ``python -m tests.servers --mysql`` runs us."""
     mysql = os.environ.get(KIND) == MysqlServer.label
-    return _running((MysqlServer if mysql else MariadbServer)(durable=durable))
+    return _running((MysqlServer if mysql else MariadbServer)(durable=True))
 
 
 @contextmanager
