@@ -1,4 +1,5 @@
-"""The main job on a MySQL 8 look-alike, whose collation compares trailing blanks (no pad)."""
+"""The main job on MySQL 8 or its look-alike, with a collation that compares trailing blanks (no
+pad)."""
 
 import pytest
 from django.core.management import call_command
@@ -21,8 +22,10 @@ NAME = "etl_mysql8"
 @pytest.fixture
 def mysql8(production_as):
     """A new database behind the look-alike, with the tables that its own migrations make."""
+    maria = connections["production"].mysql_is_mariadb
+    collation = "utf8mb4_unicode_nopad_ci" if maria else "utf8mb4_0900_ai_ci"
     with connections["production"].cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {NAME} COLLATE utf8mb4_unicode_nopad_ci")
+        cursor.execute(f"CREATE DATABASE {NAME} COLLATE {collation}")
     try:
         with production_as(ENGINE="tests.mysql8", NAME=NAME):
             call_command("migrate", database="production", verbosity=0)

@@ -10,8 +10,6 @@ from django.db import OperationalError
 from etlportal.management import base
 from etlportal.management.base import PortalCommand, progress_line
 
-pytestmark = pytest.mark.once
-
 
 class Count(PortalCommand):
     requires_system_checks = []
