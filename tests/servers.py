@@ -39,7 +39,7 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 NAME = "etl"  # the user, who may do everything, and the database
 MEMORY = Path("/dev/shm")  # noqa: S108
-ROOM = 3 << 30  # bytes free, for a server to keep its data in memory; a container often has 64 MB
+ROOM = 3 << 29  # bytes free, for a server to keep its data in memory; a container often has 64 MB
 KIND = "PRODUCTION_SERVER"  # the environment variable with the label of what runs
 MYSQL_SCRIPT = Path(__file__).with_name("mysql_server.sh")
 
