@@ -7,6 +7,7 @@ module sees to it that all of them are there.
 from collections.abc import Sequence
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # What looks at the same living portal, or stops servers of its own, runs in one process; the
 # longest first, so that no process ends long after the other. The rest is divided by file.
@@ -54,11 +55,20 @@ PRODUCTION = (
 )
 
 
+class ByGroup(LoadScopeScheduling):
+    """Each group goes to one process, in the order in which its tests stand.
+
+    (pytest-xdist has the like of it, by a marker, which this pytest does not let it write.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid.partition("::")[0])
+
+
 def mark(items: Sequence[pytest.Item]) -> None:
-    """Gives each test its group and the markers ``portable`` and ``production``."""
+    """Gives each test the markers ``portable`` and ``production``."""
     for item in items:
         file = file_of(item)
-        item.add_marker(pytest.mark.xdist_group(group_of(file)))
         database = item.get_closest_marker("django_db")
         if database and file.startswith(PORTABLE):
             item.add_marker(pytest.mark.portable)

@@ -22,6 +22,7 @@ from django.test import Client, TransactionTestCase
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from pytest_django.plugin import DjangoDbBlocker
+from xdist.remote import Producer
 
 from ingestion.watch.invariants import INVARIANTS
 from tests import arrangement, builders, length, tables
@@ -52,6 +53,11 @@ def _log_apart(process: str) -> None:
     for name in ("etl", "periodic", "postgresql", "mysql"):
         (handler,) = logging.getLogger(name).handlers
         handler.path = settings.LOG_DIR / handler.path.name
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer | None) -> arrangement.ByGroup:
+    config.option.loadscopereorder = False  # the longest first, as arrangement.py has them
+    return arrangement.ByGroup(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
