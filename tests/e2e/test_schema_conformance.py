@@ -13,7 +13,7 @@ from tests.portal import LivePortal
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 LEAST_CASES = either(short=800, full=5000)
-EXAMPLES_PER_OPERATION = either(short=15, full=225)
+EXAMPLES_PER_OPERATION = either(short=10, full=225)
 SECONDS = 600
 SEED = 20241220
 
