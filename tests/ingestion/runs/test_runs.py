@@ -174,7 +174,7 @@ def test_gives_up_when_patience_ends(monkeypatch):
     waiting = make_esecuzione()
     pauses = []
     clock = SimpleNamespace(sleep=pauses.append, monotonic=lambda: sum(pauses))
-    monkeypatch.setattr(start, "time", clock)
+    monkeypatch.setattr(queue, "time", clock)
 
     with pytest.raises(RunAlreadyActive):
         start_when_free(waiting, DEAD_AFTER, timedelta(seconds=5))
