@@ -14,14 +14,13 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from etlportal import guide
+from etlportal.api.handlers import RETRY_AFTER_SECONDS
 from etlportal.lists import saved_filters
 from etlportal.lists.columns import EMPTY
 from etlportal.today import page
 from ingestion.runs.failures import Failure, classify
 
 logger = logging.getLogger("etl")
-
-RETRY_AFTER_SECONDS = 30
 
 # As the staff's work goes, not by alphabet; what is not named here comes between orders and queue.
 APP_ORDER = ("ingestion", "production", "orders", "", "etlportal", "django_q", "auth")

@@ -1,11 +1,13 @@
 """The jobs of this app: what the queue, the timetable and the commands carry out."""
 
+from functools import partial
+
 from django.conf import settings
 
 from ingestion.models import EsecuzioneEtl
 from ingestion.reception import purge
 from ingestion.runs.job import Job, register
-from ingestion.runs.running import run_queued
+from ingestion.runs.running import run_queued, run_scheduled
 from ingestion.transfer import outcomes, pipeline
 from ingestion.watch.verification import Verification
 from production.fields import Limits
@@ -48,5 +50,8 @@ VERIFICATION = register(
     )
 )
 
-# Tasks that an earlier version put in the queue name it.
+# Named by tasks and schedules that an earlier version put in the queue's tables.
 run_transfer = run_queued
+scheduled_transfer = partial(run_scheduled, TRANSFER.kind)
+scheduled_purge = partial(run_scheduled, PURGE.kind)
+scheduled_verification = partial(run_scheduled, VERIFICATION.kind)

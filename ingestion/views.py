@@ -13,14 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from etlportal.api.errors import WrongParameter
+from etlportal.api.errors import JSON_TYPE, WrongParameter
 from ingestion.models import EsecuzioneEtl
 from ingestion.reception import payloads, store
 from ingestion.reception.idempotency import Answer
 from ingestion.runs import answers, listing
 from ingestion.watch import anomaly_feed, status
 
-JSON_TYPE = "application/json; charset=utf-8"
 KEPT_HEADERS = ("Location", "Retry-After")
 MAX_DIGITS = 18
 RUNS_ON_A_PAGE = 50

@@ -1,10 +1,12 @@
 """The job that brings orders and stock up to date."""
 
+from functools import partial
+
 from django.conf import settings
 
 from ingestion.models import EsecuzioneEtl
 from ingestion.runs.job import Job, register
-from ingestion.runs.running import run_queued
+from ingestion.runs.running import run_queued, run_scheduled
 from orders.counting.run import Counting, CountingOptions
 
 
@@ -21,5 +23,6 @@ COUNTING = register(
     )
 )
 
-# Tasks that an earlier version put in the queue name it.
+# Named by tasks and schedules that an earlier version put in the queue's tables.
 run_update = run_queued
+scheduled_update = partial(run_scheduled, COUNTING.kind)

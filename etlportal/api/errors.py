@@ -1,9 +1,12 @@
-"""Every refusal that a caller of the API is told: one class per case, and a sentence per status.
+"""The refusals that a caller of the API is told: one class per case, and a sentence per status.
 
-Part of the kit: it imports no app, and not Django. ``handlers`` makes the answers.
+Part of the kit: it imports no app, and not Django. ``handlers`` makes the answers. Who is not let
+in at all hears so from ``authentication`` and ``server.https``, before there is a case.
 """
 
 from typing import Any
+
+JSON_TYPE = "application/json; charset=utf-8"  # of every answer of the API
 
 
 class ApiError(Exception):

@@ -22,13 +22,12 @@ from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from etlportal.api.errors import SENTENCES, ApiError, IncompleteBody
+from etlportal.api.errors import JSON_TYPE, SENTENCES, ApiError, IncompleteBody
 
 logger = logging.getLogger("etl")
 
 RETRY_AFTER_SECONDS = 30
 SHORTEST_RETRY_SECONDS = 5
-JSON_TYPE = "application/json; charset=utf-8"
 
 
 def error_body(

@@ -13,7 +13,7 @@ from ingestion.watch.figures import RunFigure
 
 Stato = EsecuzioneEtl.Stato
 CELLS = 48
-# The timetable runs it at minute 5 (ingestion/runs/timetable.py); until then and a little longer an
+# The timetable runs it at minute 5 (ingestion/jobs.py); until then and a little longer an
 # hour is not missed yet.
 DUE_WITHIN = timedelta(minutes=15)
 FARTHEST = timedelta(days=14)  # no hour is looked for further back

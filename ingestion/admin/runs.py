@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from etlportal.lists.columns import Column, badge, link, link_to, plant_time, readable_duration
+from etlportal.lists.columns import Column, badge, link, plant_time, readable_duration
 from etlportal.lists.pages import FastListAdmin, ReadOnlyAdmin
 from ingestion.admin import provenance
 from ingestion.admin.filters import raw_list
@@ -67,9 +67,6 @@ FOUND, LEFT = ("letti", "caricati", "gia_presenti", "in_errore"), ("rimanenti", 
 ASKED = ("tipo", "origine", "avviata_da", CREATA, INIZIATA, FINITA, DURATA)
 
 
-run_link = link_to("ingestion_esecuzioneetl")
-
-
 class RunButton(NamedTuple):
     """``queued`` and ``active`` are sentences for the user, with ``{}`` for the link to the run."""
 
@@ -97,11 +94,11 @@ class RunButtonMixin(FastListAdmin):
         _page, tipo, _title, queued, active = self.run_button
         living = living_run(tipo, settings.RUN_DEAD_AFTER)
         if living:
-            messages.warning(request, format_html(active, run_link(living.pk)))
+            messages.warning(request, format_html(active, provenance.run_link(living.pk)))
         else:
             by = request.user.get_username()
             run = enqueue(tipo, EsecuzioneEtl.Origine.ADMIN, avviata_da=by)
-            messages.success(request, format_html(queued, run_link(run.pk)))
+            messages.success(request, format_html(queued, provenance.run_link(run.pk)))
             if not status.worker()["vivo"]:
                 messages.warning(request, gettext("Il worker è fermo: partirà quando riprende."))
         return redirect(f"admin:{self.url_name('changelist')}")

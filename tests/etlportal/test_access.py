@@ -75,7 +75,7 @@ MODELS = {
     "production.acciaio": MASTER,
     "production.tipofermo": MASTER,
     "production.anomalia": {"view": ALL, "change": {ADMIN}},
-    # Only orders that are still open can be deleted: see orders/test_admin.py.
+    # Only orders that are still open can be deleted: see orders/admin/test_admin.py.
     "orders.ordine": {"view": ALL, "add": {ADMIN}, "change": SHIFT},
     "orders.cliente": MASTER,
     "orders.magazzino": {"view": ALL, "add": {ADMIN}, "change": SHIFT},
@@ -117,10 +117,14 @@ ADMIN_PAGES = {
     "logviewer_download": ([], "GET", SHIFT),
     "logviewer_backup": (["etl.20260101T000000Z.log.gz"], "GET", SHIFT),
     "logviewer_clear": ([], "POST", {ADMIN}),
-    "filtro_salva": ([], "POST", ALL),  # 400 without the list's name: see test_saved_filters.py
+    "filtro_salva": (
+        [],
+        "POST",
+        ALL,
+    ),  # 400 without a list: lists/test_saved_filters.py
     "filtro_elimina": ([999], "POST", ALL),  # 404: everybody has their own
 }
-# Lists as files, of every list: who may is in production/test_exports.py.
+# Lists as files, of every list: who may is in etlportal/lists/test_exports.py.
 EXPORTS = ("_esporta_csv", "_esporta_xlsx")
 # The frame, for every user of the staff; what each shows follows the permissions above.
 FRAME = {

@@ -5,9 +5,8 @@ from django.core.management.base import CommandParser
 from ingestion.management.run_command import RunCommand
 from ingestion.runs.listing import as_json
 from orders import invariants, jobs
-from orders.counting.chunk import CountingTally
+from orders.counting.chunk import CountingTally, uncounted
 from orders.counting.run import preview
-from production.models import Operazione
 
 
 class Command(RunCommand):
@@ -42,7 +41,7 @@ class Command(RunCommand):
                 f"{tally.anomalie} anomalie.",
             )
         else:
-            waiting = Operazione.objects.filter(da_contare=True).count
+            waiting = uncounted().count
             run = self.run_now(jobs.COUNTING, self.progress_of("letti", "operazioni", waiting))
             nothing = CountingTally().columns()["dettagli"]  # for a run that another took over
             report = {**as_json(run), **nothing, **run.dettagli}
