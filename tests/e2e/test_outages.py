@@ -204,27 +204,31 @@ def test_worker_killed_again_and_again(portal: LivePortal) -> None:
     sys.stdout.write(f"seed {seed}\n")  # shown if it fails
     rows, kills = either(short=(8_000, 1), full=(20_000, 4))
     portal.stage(plant_records(rows))
+    caught = 0
     for _ in range(kills):
         before = portal.count("PENDING")
         portal.post("/process-transfer", {}, Prefer="respond-async")
         portal.wait_until(lambda: portal.count("PENDING") < before, "progress")  # noqa: B023
-        kill_and_restart_worker(portal, rng)
+        caught += kill_and_restart_worker(portal, rng)
     # Batches that a run died in are gone through row by row, after the others: kill it there too.
     untried = "SELECT count(*) FROM raw_operazione WHERE stato = 'PENDING' AND tentativi = 0"
     portal.post("/process-transfer", {}, Prefer="respond-async")
     portal.wait_until(lambda: not portal.value("default", untried), "the untried rows' end")
-    kill_and_restart_worker(portal, rng)
+    caught += kill_and_restart_worker(portal, rng)
     assert portal.transfer()["stato"] == "OK"
     interrupted = "SELECT count(*) FROM esecuzione_etl WHERE stato = 'INTERROTTA'"
-    assert portal.value("default", interrupted) == kills + 1
+    assert portal.value("default", interrupted) == caught > 0
     assert_nothing_lost_or_doubled(portal, rows)
 
 
-def kill_and_restart_worker(portal: LivePortal, rng: random.Random) -> None:
+def kill_and_restart_worker(portal: LivePortal, rng: random.Random) -> bool:
+    """Whether it died with a run in hand: on a fast machine the run may have ended before."""
     time.sleep(rng.uniform(0, 0.4))
     portal.worker.kill9()
-    assert portal.count("PENDING") > 0, "the transfer had ended before the kill"
+    in_hand = "SELECT count(*) FROM esecuzione_etl WHERE stato = 'IN_CORSO'"
+    caught = portal.value("default", in_hand) > 0
     portal.start_worker()
+    return caught
 
 
 def test_worker_stopped_in_order_finishes_its_run(portal: LivePortal) -> None:
