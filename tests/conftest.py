@@ -47,12 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _log_apart(process: str) -> None:
-    """Two test processes do not wait for each other's lock on a file."""
+    """Two test processes do not wait for each other's lock on a file. Told to the settings too:
+    a test that runs a whole command line has the loggers made anew.
+    """
     settings.LOG_DIR /= process
     settings.LOG_DIR.mkdir(exist_ok=True)
     for name in ("etl", "periodic", "postgresql", "mysql"):
         (handler,) = logging.getLogger(name).handlers
         handler.path = settings.LOG_DIR / handler.path.name
+        settings.LOGGING["handlers"][name]["filename"] = handler.path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer | None) -> arrangement.ByGroup:

@@ -159,9 +159,9 @@ def _in_the_queue(portal: LivePortal) -> int:
 def test_a_dead_worker_is_named(portal: LivePortal) -> None:
     portal.worker.kill9()
     try:
-        portal.wait_until(lambda: portal.heartbeat().year == 1, "its silence")
-        code, report = check(portal, "--solo", "worker")
-        assert (code, outcome(report, "worker")[0]) == (1, "problema")
+        # What it leaves behind beats on for a moment, and on a busy machine not every time.
+        portal.wait_until(lambda: check(portal, "--solo", "worker")[0] == 1, "its silence")
+        assert outcome(check(portal, "--solo", "worker")[1], "worker")[0] == "problema"
         portal.sql("default", "UPDATE django_q_schedule SET next_run = now() - interval '3 min'")
         assert "worker" in portal.request("GET", "/status").json["in_ritardo"]
         assert "è fermo" in outcome(check(portal, "--solo", "worker")[1], "worker")[1]

@@ -244,7 +244,7 @@ def test_reads_while_others_write(tmp_path):
     writer.start()
     try:
         for _ in range(50):
-            lines = tail(path, Wanted(lines=100)).lines
+            lines = tail(path, Wanted(lines=100)).lines[:-1]  # the last may be half written
             numbers = [int(parse(each).message.split()[0][1:]) for each in lines]
             assert (
                 numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
