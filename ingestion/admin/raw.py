@@ -7,7 +7,6 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,7 +18,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from etlportal.audit.record import record, user_of
+from etlportal.audit.record import user_of
 from etlportal.lists.acts import ask, reason_field
 from etlportal.lists.columns import Column, badge, cut_to, plant_time, row_link
 from etlportal.lists.filters import row_number
@@ -161,15 +160,8 @@ class RawOperazioneAdmin(ExactSearchMixin, ReadOnlyAdmin):
 
     @admin.action(description=_("Rimetti in coda i record in errore"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[RawOperazione]) -> None:
-        """Back into the queue, and into the audit trail; if one of the two fails, neither."""
-        by = user_of(request)
-        with transaction.atomic(using="default"):
-            rows = queryset.filter(stato=RawOperazione.Stato.ERROR).order_by("pk")
-            ids = list(rows.values_list("pk", flat=True))
-            number = store.requeue(ids, by)
-            if number:
-                on = f"raw_operazione: {', '.join(map(str, ids))}"
-                record("record.rimessi_in_coda", by, on, {"record": number})
+        rows = queryset.filter(stato=RawOperazione.Stato.ERROR).order_by("pk")
+        number = store.requeue(rows.values_list("pk", flat=True), user_of(request))
         if not number:
             sentence = gettext(
                 "Nessun record rimesso in coda: fra quelli scelti nessuno è in errore."

@@ -47,13 +47,9 @@ def rows_in_error(choice: Choice) -> QuerySet[RawOperazione]:
 
 
 def requeue(choice: Choice, by: Actor) -> int:
-    """Back to PENDING, as if never tried; returns how many. Told to the audit trail first."""
-    ids = list(rows_in_error(choice).order_by("pk").values_list("pk", flat=True))
-    if not ids:
-        return 0
-    with transaction.atomic(using="default"):
-        record("record.rimessi_in_coda", by, f"raw_operazione: {choice}", {"record": len(ids)})
-        return store.requeue(ids, by)
+    """Back to PENDING, as if never tried; returns how many."""
+    ids = rows_in_error(choice).order_by("pk").values_list("pk", flat=True)
+    return store.requeue(ids, by, str(choice))
 
 
 def lost_by_production() -> Iterator[list[int]]:

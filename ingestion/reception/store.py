@@ -166,10 +166,12 @@ def _enqueue(post: Post) -> EsecuzioneEtl:
     )
 
 
-def requeue(ids: Iterable[int], by: Actor) -> int:
+def requeue(ids: Iterable[int], by: Actor, chosen: str = "") -> int:
     """Sets raw rows that are in ERROR back to PENDING, as if never tried; returns how many.
 
-    Rows in any other state stay as they are; one that was set aside is so no more.
+    Rows in any other state stay as they are; one that was set aside is so no more. ``chosen``:
+    what the audit trail names in place of the ids. Raises what the audit trail raises when it
+    cannot be written; then nothing is done.
     """
     wanted = list(ids)
     requeued = 0
@@ -187,6 +189,9 @@ def requeue(ids: Iterable[int], by: Actor) -> int:
                 scartato_il=None,
                 scartato_motivo=None,
             )
+        if requeued:
+            on = f"raw_operazione: {chosen or ', '.join(map(str, wanted))}"
+            record("record.rimessi_in_coda", by, on, {"record": requeued})
     logger.info("%s rows requeued by %s", requeued, by)
     return requeued
 
